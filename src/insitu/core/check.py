@@ -1,0 +1,230 @@
+"""The checker: proves of a plan, before it runs, that it is *right* and *restartable*.
+
+*Right*: run over provenance ("base byte 100 is here", "result byte 7 is here") instead of bytes, the steps
+leave exactly the result. *Restartable*: within a segment nothing is read from the target that the segment
+writes, once writes are widened to whole atoms, and what shares an atom with a write counts as lost; so a
+segment that a crash spoiled can be run again from its start.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from enum import Enum
+
+from insitu.core.columns import Splices
+from insitu.core.plan import Plan, Segment
+from insitu.core.spans import Span
+from insitu.core.steps import Collapse, Insert, Move, Place, Resize, Step, Transfer
+from insitu.errors import InternalError
+
+# Above this many splices in a step, the stretch from its first to its last kept byte stands for the kept
+# runs: a stricter test that costs the same for any number of them.
+_RUNS_LISTED = 64
+
+
+class Origin(Enum):
+    """Whose byte a position of the target holds."""
+
+    BASE = "base"
+    RESULT = "result"
+    VOID = "void"
+
+
+class Provenance:
+    """What the target holds, as intervals: position ``p`` holds byte ``p + delta`` of its origin."""
+
+    def __init__(self, origin: Origin, size: int) -> None:
+        self._starts = [0] if size else []
+        self._held: list[tuple[Origin, int]] = [(origin, 0)] if size else []
+        self.size = size
+
+    def put(self, span: Span, origin: Origin, delta: int) -> None:
+        """Records that ``span`` now holds bytes of ``origin``, extending the file where it must."""
+        if not span.size:
+            return
+        if span.start > self.size:
+            self.put(Span(self.size, span.start), Origin.VOID, 0)
+        first = self._split(span.start)
+        last = self._split(span.stop)
+        held = (origin, delta)
+        self.size = max(self.size, span.stop)
+        self._starts[first:last] = [span.start]
+        self._held[first:last] = [held]
+        if first + 1 < len(self._held) and self._held[first + 1] == held:
+            del self._starts[first + 1], self._held[first + 1]
+        if first and self._held[first - 1] == held:
+            del self._starts[first], self._held[first]
+
+    def cut(self, size: int) -> None:
+        """Records that the file ends at ``size`` now."""
+        if size > self.size:
+            self.put(Span(self.size, size), Origin.VOID, 0)
+        else:
+            at = self._split(size)
+            del self._starts[at:], self._held[at:]
+            self.size = size
+
+    def slide(self, offset: int, by: int) -> None:
+        """Records an insert (``by`` > 0) or collapse (``by`` < 0) of whole blocks at ``offset``."""
+        if by < 0:
+            first, last = self._split(offset), self._split(offset - by)
+            del self._starts[first:last], self._held[first:last]
+        else:
+            first = self._split(offset)
+        for i in range(first, len(self._starts)):
+            origin, delta = self._held[i]
+            self._starts[i] += by
+            self._held[i] = (origin, delta - by)
+        self.size += by
+        if by > 0:
+            self._starts.insert(first, offset)
+            self._held.insert(first, (Origin.VOID, 0))
+
+    def holds(self, span: Span, origin: Origin, delta: int) -> bool:
+        """Whether all of ``span`` holds bytes of ``origin`` at this delta."""
+        return all(held == (origin, delta) for _, held in self.within(span)) and span.stop <= self.size
+
+    def within(self, span: Span) -> Iterable[tuple[Span, tuple[Origin, int]]]:
+        """Yields the intervals that tile ``span``, cut to it."""
+        i = max(0, bisect_right(self._starts, span.start) - 1)
+        while i < len(self._starts) and self._starts[i] < span.stop:
+            stop = self._starts[i + 1] if i + 1 < len(self._starts) else self.size
+            yield Span(max(span.start, self._starts[i]), min(span.stop, stop)), self._held[i]
+            i += 1
+
+    def _split(self, offset: int) -> int:
+        """Makes an interval start at ``offset``; returns its number."""
+        i = bisect_left(self._starts, offset)
+        if (i < len(self._starts) and self._starts[i] == offset) or offset >= self.size:
+            return i
+        self._starts.insert(i, offset)
+        self._held.insert(i, self._held[i - 1])
+        return i
+
+
+class Checker:
+    """Follows a plan's segments and refuses the first that could lose a byte.
+
+    Raises:
+        InternalError: from ``segment`` and ``finish``; planners are at fault, never the caller.
+    """
+
+    def __init__(self, plan: Plan, splices: Splices) -> None:
+        self._plan = plan
+        self._splices = splices
+        self._covers = list(plan.program.covers())
+        self._cover_stops = [cover.stop for cover in self._covers]
+        new_file = Provenance(Origin.VOID, 0)
+        self._target = new_file if plan.swaps else Provenance(Origin.BASE, splices.base_size)
+
+    def segment(self, segment: Segment) -> None:
+        """Checks one segment, in the order they run."""
+        reads = [source for step in segment for source in self._sources(step)]
+        writes = [self._written(step) for step in segment]
+        if not self._plan.swaps:
+            self._require(_disjoint(reads, writes), "a segment reads what it writes")
+            # A crash inside the segment may spoil whole atoms around what it writes.
+            for span in writes:
+                self._target.put(Span(span.start, min(span.stop, self._target.size)), Origin.VOID, 0)
+        for step in segment:
+            match step:
+                case Resize(size):
+                    self._target.cut(size)
+                case Place(result, offset):
+                    self._target.put(step.written, Origin.RESULT, result.start - offset)
+                case Move(source, offset):
+                    by = offset - source.start
+                    for span, (origin, delta) in list(self._target.within(source)):
+                        self._target.put(span.moved(by), origin, delta - by)
+                case Transfer(base, offset):
+                    self._require(self._plan.swaps, "only a rewrite copies from the old file")
+                    written = Span(offset, offset + base.size)
+                    self._target.put(written, Origin.BASE, base.start - offset)
+                case Insert(offset, size) | Collapse(offset, size):
+                    self._require(len(segment) == 1, "a range step shares a segment")
+                    block = self._plan.layout.block_bytes
+                    self._require(not offset % block and not size % block, "a range step is not whole blocks")
+                    self._target.slide(offset, size if isinstance(step, Insert) else -size)
+
+    def finish(self) -> None:
+        """Checks that what the target holds now is the result, and nothing but the result."""
+        splices = self._splices
+        self._require(self._target.size == splices.result_size, "the size is not the result's")
+        for span, (origin, delta) in self._target.within(Span(0, splices.result_size)):
+            if origin is Origin.RESULT and delta == 0:
+                continue
+            right = origin is Origin.BASE and list(splices.window(span).runs()) == [span.moved(delta)]
+            self._require(right, f"bytes {span.start}:{span.stop} are not the result's")
+
+    def _sources(self, step: Step) -> list[Span]:
+        """What a step reads from the target, after proving that the right bytes are there."""
+        if isinstance(step, Move):
+            return [step.source]
+        if self._plan.swaps or not isinstance(step, Place):
+            return []
+        result, splices = step.result, self._splices
+        window = splices.window(result)
+        runs: Iterable[Span] = window.runs()
+        if len(window.starts) > _RUNS_LISTED:
+            runs = (Span(splices.kept_after(result.start), splices.kept_before(result.stop)),)
+        sources = []
+        for run in self._uncovered(runs):
+            source = run.moved(step.displacement)
+            there = self._target.holds(source, Origin.BASE, -step.displacement)
+            self._require(there, f"base bytes {run.start}:{run.stop} are gone")
+            sources.append(source)
+        return sources
+
+    def _uncovered(self, runs: Iterable[Span]) -> Iterable[Span]:
+        for run in runs:
+            at = run.start
+            i = bisect_right(self._cover_stops, at)
+            while i < len(self._covers) and self._covers[i].start < run.stop:
+                if at < self._covers[i].start:
+                    yield Span(at, self._covers[i].start)
+                at = self._covers[i].stop
+                i += 1
+            if at < run.stop:
+                yield Span(at, run.stop)
+
+    def _written(self, step: Step) -> Span:
+        """What a crash inside a step can spoil: whole atoms around what it writes."""
+        match step:
+            case Resize(size):
+                return Span(*sorted((size, self._target.size)))
+            case Place() | Move():
+                return step.written.widened(self._plan.layout.atom_bytes)
+            case _:
+                return Span(0, 0)
+
+    def _require(self, true: bool, what: str) -> None:
+        if not true:
+            raise InternalError(
+                f"The plan {self._plan.planner}/{self._plan.form} is illegal: {what}. The file is unchanged.",
+                hint="This is a bug of insitu; please report it with the plan printed by --dry-run.",
+            )
+
+
+def check(plan: Plan, splices: Splices) -> None:
+    """Checks a whole plan; see ``Checker``."""
+    checker = Checker(plan, splices)
+    for segment in plan.program.segments():
+        checker.segment(segment)
+    checker.finish()
+
+
+def _disjoint(reads: Sequence[Span], writes: Sequence[Span]) -> bool:
+    """Whether no read overlaps any write."""
+    merged: list[Span] = []
+    for span in sorted(writes):
+        if merged and span.start <= merged[-1].stop:
+            merged[-1] = Span(merged[-1].start, max(span.stop, merged[-1].stop))
+        else:
+            merged.append(span)
+    stops = [span.stop for span in merged]
+    for read in reads:
+        i = bisect_right(stops, read.start)
+        if read.size and i < len(merged) and merged[i].overlaps(read):
+            return False
+    return True

@@ -1,0 +1,387 @@
+"""Splices as columns: how one splice or ten million reach the planners and the executor.
+
+A *block* holds consecutive splices as three integer columns; ``Splices`` is a sequence of blocks that can
+be loaded in any order, so that the columns of a mass patch stay on disk. The bytes that splices bring are
+one long string, the *pool*, addressed by the same cumulative column. For splice ``i`` of a block:
+
+    replaced span      [starts[i], starts[i] + olds[i+1] - olds[i])       in the base
+    place in result    starts[i] + news[i] - olds[i]
+    new bytes          pool[news[i] : news[i+1]]
+    displacement       news[i+1] - olds[i+1]     of every kept byte between it and the next splice
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import sub
+from typing import Any, NamedTuple, Protocol
+
+from insitu.core.spans import Span
+
+ReadBase = Callable[[int, int], bytes | bytearray | memoryview]
+
+# Deleted bytes inside a window are read along with their neighbours while they are fewer than the window:
+# one call instead of one per kept run (about 1 us each).
+_READ_THROUGH_BYTES = 1 << 20
+
+# Below this many splices a Python loop is done before NumPy would be imported (about 95 ms).
+_VECTOR_SPLICES = 1 << 12
+
+
+class Pool(Protocol):
+    """The new bytes of a patch as one long string."""
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Exactly these bytes."""
+        ...
+
+    def unit(self, span: Span) -> bytes | None:
+        """The unit, where the span lies in a stretch that repeats one unit and starts at a repeat."""
+        ...
+
+
+class Block(NamedTuple):
+    """Consecutive splices as columns; ``olds`` and ``news`` have one entry more than ``starts``."""
+
+    starts: Sequence[int]
+    olds: Sequence[int]
+    news: Sequence[int]
+
+    def stop(self, i: int) -> int:
+        """Where the replaced span of splice ``i`` stops."""
+        return self.starts[i] + self.olds[i + 1] - self.olds[i]
+
+    def result_start(self, i: int) -> int:
+        """Where splice ``i`` begins in the result."""
+        return self.starts[i] + self.news[i] - self.olds[i]
+
+    def displacement(self, i: int) -> int:
+        """How far kept bytes after splice ``i`` move."""
+        return self.news[i + 1] - self.olds[i + 1]
+
+    def inverted(self) -> Block:
+        """The same splices as the inverse patch has them."""
+        starts: Sequence[int]
+        if len(self.starts) < _VECTOR_SPLICES:
+            starts = [s + n - o for s, n, o in zip(self.starts, self.news, self.olds, strict=False)]
+        else:
+            starts = _vector(self.starts) + _vector(self.news)[:-1] - _vector(self.olds)[:-1]
+            starts = array("q", starts.tobytes())
+        return Block(starts, self.news, self.olds)
+
+
+class Summary(NamedTuple):
+    """What planners see of a patch: no list, however many splices."""
+
+    count: int
+    first: int
+    """Base offset of the first change."""
+    last: int
+    """Base offset where the last replaced span stops."""
+    old_bytes: int
+    new_bytes: int
+    displacement_min: int
+    displacement_max: int
+    """Least and greatest displacement of what is kept after a splice."""
+    moved_bytes: int
+    """Kept bytes between first and last change that do not stay where they are."""
+
+    @property
+    def growth(self) -> int:
+        """How much longer the file becomes."""
+        return self.new_bytes - self.old_bytes
+
+    def inverted(self) -> Summary:
+        """The summary of the inverse patch."""
+        return Summary(
+            self.count,
+            self.first,
+            self.last + self.growth,
+            self.new_bytes,
+            self.old_bytes,
+            -self.displacement_max,
+            -self.displacement_min,
+            self.moved_bytes,
+        )
+
+
+NO_SPLICES = Summary(0, 0, 0, 0, 0, 0, 0, 0)
+
+
+def summarize(block: Block, before: Summary) -> Summary:
+    """The summary of ``before``'s splices followed by ``block``."""
+    count = len(block.starts)
+    if not count:
+        return before
+    starts, olds, news = block
+    if count >= _VECTOR_SPLICES:
+        low, high, moved = _extremes(block, before.last)
+    else:
+        after = [n - o for n, o in zip(news[1:], olds[1:], strict=True)]
+        low, high = min(after), max(after)
+        moved, at, displacement = 0, before.last, news[0] - olds[0]
+        for i, start in enumerate(starts):
+            if displacement:
+                moved += start - at
+            at, displacement = block.stop(i), after[i]
+    if before.count:
+        low, high = min(low, before.displacement_min), max(high, before.displacement_max)
+    first = before.first if before.count else starts[0]
+    last = block.stop(count - 1)
+    moved += before.moved_bytes
+    return Summary(before.count + count, first, last, olds[count], news[count], low, high, moved)
+
+
+def _extremes(block: Block, last: int) -> tuple[int, int, int]:
+    """Least and greatest displacement after a splice of the block, and the kept bytes that move."""
+    starts, olds, news = (_vector(column) for column in block)
+    displacements = news - olds
+    stops = starts + olds[1:] - olds[:-1]
+    gaps = starts.copy()
+    gaps[1:] -= stops[:-1]
+    gaps[0] -= last
+    moved = int(gaps[displacements[:-1] != 0].sum())
+    return int(displacements[1:].min()), int(displacements[1:].max()), moved
+
+
+def _vector(column: Sequence[int]) -> Any:
+    import numpy as np
+
+    return np.asarray(column, dtype=np.int64)
+
+
+class Window(NamedTuple):
+    """The splices that make up a stretch of the result, cut to it, with the kept runs between them.
+
+    Run ``i`` of the kept bytes ends at ``starts[i]``; the next begins at ``stops[i]``; the first begins at
+    ``base.start`` and the last ends at ``base.stop``. ``news`` bounds each splice's bytes in the pool.
+    """
+
+    result: Span
+    base: Span
+    starts: list[int]
+    stops: list[int]
+    news: list[int]
+
+    def runs(self) -> Iterator[Span]:
+        """Yields the kept runs, in order, without empty ones."""
+        at = self.base.start
+        for start, stop in zip(self.starts, self.stops, strict=True):
+            if at < start:
+                yield Span(at, start)
+            at = stop
+        if at < self.base.stop:
+            yield Span(at, self.base.stop)
+
+
+class Head(NamedTuple):
+    """Where a block begins: what is needed to find the block without loading it."""
+
+    start: int
+    result_start: int
+
+
+class Splices:
+    """All splices of a patch over a base of ``base_size`` bytes, in blocks that ``load`` fetches.
+
+    Args:
+        heads: one per block, ascending; blocks are not empty.
+        load: fetches a block by its number; the last two are kept, so walking either way is cheap.
+    """
+
+    def __init__(
+        self,
+        base_size: int,
+        summary: Summary,
+        heads: Sequence[Head],
+        load: Callable[[int], Block],
+    ) -> None:
+        self.base_size = base_size
+        self.summary = summary
+        self.result_size = base_size + summary.growth
+        self._heads = heads
+        self._load = load
+        self._recent: dict[int, Block] = {}
+
+    @staticmethod
+    def of(base_size: int, block: Block) -> Splices:
+        """A patch small enough for one block in memory."""
+        if not len(block.starts):
+            return Splices(base_size, NO_SPLICES, (), lambda number: block)
+        summary = summarize(block, NO_SPLICES)
+        return Splices(base_size, summary, (Head(block.starts[0], block.result_start(0)),), lambda number: block)
+
+    def inverted(self) -> Splices:
+        """The inverse patch's splices: over the result, back to the base."""
+        heads = [Head(head.result_start, head.start) for head in self._heads]
+        inverse = Splices(
+            self.result_size, self.summary.inverted(), heads, lambda number: self._load(number).inverted()
+        )
+        return inverse
+
+    def blocks(self) -> Iterator[Block]:
+        """Yields every block, in order."""
+        for number in range(len(self._heads)):
+            yield self._block(number)
+
+    def kept_before(self, result_offset: int) -> int:
+        """Base offset where the kept bytes that come before ``result_offset`` end."""
+        number = bisect_left(self._heads, result_offset, key=_result_start) - 1
+        if number < 0:
+            return result_offset
+        block = self._block(number)
+        i = bisect_left(range(len(block.starts)), result_offset, key=block.result_start) - 1
+        past = result_offset - block.result_start(i) - (block.news[i + 1] - block.news[i])
+        return block.starts[i] if past <= 0 else block.stop(i) + past
+
+    def kept_after(self, result_offset: int) -> int:
+        """Base offset where the kept bytes that come from ``result_offset`` on begin."""
+        number = bisect_right(self._heads, result_offset, key=_result_start) - 1
+        if number < 0:
+            return result_offset
+        block = self._block(number)
+        i = bisect_right(range(len(block.starts)), result_offset, key=block.result_start) - 1
+        past = result_offset - block.result_start(i) - (block.news[i + 1] - block.news[i])
+        return block.stop(i) + max(past, 0)
+
+    def moved(self, span: Span) -> Span | None:
+        """Where a span of the base lies in the result; None where a splice touches it.
+
+        A span that merely meets a splice is not touched by it; it lies behind what the splice brings.
+        An empty span is a place between two bytes.
+        """
+        number = max(0, bisect_left(self._heads, span.start, key=_base_start) - 1)
+        passed = 0
+        while number < len(self._heads) and self._heads[number].start <= max(span.start, span.stop - 1):
+            block = self._block(number)
+            i = bisect_right(range(len(block.starts)), span.start, key=block.stop)
+            if i:
+                passed = block.displacement(i - 1)
+            if i < len(block.starts):
+                if block.starts[i] < (span.stop if span.size else span.start):
+                    return None
+                break
+            number += 1
+        return span.moved(passed)
+
+    def window(self, result: Span) -> Window:
+        """The splices that make up a stretch of the result.
+
+        Cost: memory for the splices in it; callers keep windows near a MiB.
+        """
+        starts: list[int] = []
+        stops: list[int] = []
+        news: list[int] = []
+        for block, first, last in self._stretches(result):
+            offsets = block.olds[first : last + 1]
+            part = block.starts[first:last]
+            starts += part
+            stops += [s + b - a for s, a, b in zip(part, offsets, offsets[1:], strict=False)]
+            news[-1:] = block.news[first : last + 1]
+        if not starts:
+            start = self.kept_after(result.start)
+            return Window(result, Span(start, start + result.size), starts, stops, news)
+        # The first and last splice may reach over the window's edges: cut their new bytes to it.
+        base_start, base_stop = self.kept_after(result.start), self.kept_before(result.stop)
+        front, back = self._cuts(result)
+        news[0] += front
+        news[-1] -= back
+        base = Span(min(base_start, starts[0]), max(base_stop, stops[-1]))
+        if base_start >= stops[0]:
+            base = Span(starts[0], base.stop)
+        return Window(result, base, starts, stops, news)
+
+    def _cuts(self, result: Span) -> tuple[int, int]:
+        """How many new bytes of the first and last splice of a window lie outside it."""
+        front = back = 0
+        number = bisect_right(self._heads, result.start, key=_result_start) - 1
+        if number >= 0:
+            block = self._block(number)
+            i = bisect_right(range(len(block.starts)), result.start, key=block.result_start) - 1
+            inside = result.start - block.result_start(i)
+            if inside < block.news[i + 1] - block.news[i]:
+                front = inside
+        number = bisect_left(self._heads, result.stop, key=_result_start) - 1
+        if number >= 0:
+            block = self._block(number)
+            i = bisect_left(range(len(block.starts)), result.stop, key=block.result_start) - 1
+            back = max(0, block.result_start(i) + block.news[i + 1] - block.news[i] - result.stop)
+        return front, back
+
+    def _stretches(self, result: Span) -> Iterator[tuple[Block, int, int]]:
+        """Yields (block, first, last) for the splices that bring bytes to, or delete inside, a window."""
+        number = max(0, bisect_left(self._heads, result.start, key=_result_start) - 1)
+        while number < len(self._heads) and self._heads[number].result_start < result.stop:
+            block = self._block(number)
+            indexes = range(len(block.starts))
+            first = bisect_left(indexes, result.start, key=block.result_start)
+            if first:
+                previous = first - 1
+                size = block.news[first] - block.news[previous]
+                first -= block.result_start(previous) + size > result.start
+            last = bisect_left(indexes, result.stop, key=block.result_start)
+            if first < last:
+                yield block, first, last
+            number += 1
+
+    def _block(self, number: int) -> Block:
+        block = self._recent.get(number)
+        if block is None:
+            while len(self._recent) >= 2:
+                del self._recent[next(iter(self._recent))]
+            block = self._recent[number] = self._load(number)
+        return block
+
+
+def _result_start(head: Head) -> int:
+    return head.result_start
+
+
+def _base_start(head: Head) -> int:
+    return head.start
+
+
+def block_of(splices: Iterable[tuple[int, int, int]], *, olds: int = 0, news: int = 0) -> Block:
+    """A block from (start, stop, new size) triples, following ``olds`` replaced and ``news`` new bytes."""
+    starts, old_column, new_column = array("q"), array("q", (olds,)), array("q", (news,))
+    for start, stop, new_size in splices:
+        olds += stop - start
+        news += new_size
+        starts.append(start)
+        old_column.append(olds)
+        new_column.append(news)
+    return Block(starts, old_column, new_column)
+
+
+def render(window: Window, pool: Pool, read_base: ReadBase) -> bytes | bytearray | memoryview:
+    """The bytes of a window of the result.
+
+    Cost: reads the kept runs (and short deletions between them) once; memory for the window.
+    """
+    if not window.starts:
+        return read_base(window.base.start, window.base.size)
+    runs = _kept(window, read_base)
+    new = Span(window.news[0], window.news[-1])
+    unit = pool.unit(new)
+    if unit is not None and set(map(sub, window.news[1:], window.news)) == {len(unit)}:
+        return unit.join(runs)
+    literals = memoryview(pool.read(new.start, new.size))
+    parts: list[bytes | memoryview] = []
+    for run, a, b in zip(runs, window.news, window.news[1:], strict=False):
+        parts += (run, literals[a - new.start : b - new.start])
+    parts.append(runs[-1])
+    return b"".join(parts)
+
+
+def _kept(window: Window, read_base: ReadBase) -> list[bytes | memoryview]:
+    """The kept runs before, between and after the splices, empty ones included."""
+    begins = [window.base.start, *window.stops]
+    ends = [*window.starts, window.base.stop]
+    if window.base.size <= window.result.size + _READ_THROUGH_BYTES:
+        low = next((a for a, b in zip(begins, ends, strict=True) if a < b), 0)
+        high = next((b for a, b in zip(reversed(begins), reversed(ends), strict=True) if a < b), low)
+        data = memoryview(read_base(low, high - low))
+        return [data[a - low : b - low] if a < b else b"" for a, b in zip(begins, ends, strict=True)]
+    return [bytes(read_base(a, b - a)) if a < b else b"" for a, b in zip(begins, ends, strict=True)]

@@ -1,0 +1,39 @@
+"""What the caller demands of a commit: the floor no planner may go below."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Visibility = Literal["committed", "atomic"]
+Durability = Literal["full", "fast"]
+
+HISTORY_OPERATIONS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How a commit may be carried out.
+
+    Args:
+        visibility: ``"committed"`` takes the cheapest plan; readers through insitu never see a mixture,
+            foreign readers may while an in-place commit runs. ``"atomic"`` lets any reader see old or new
+            only: the file is rewritten beside itself and swapped.
+        durability: ``"full"``: what commit returned for survives a power cut. ``"fast"``: a power cut may
+            undo the last commits, but never mixes old and new.
+        history: how many operations stay undoable; 0 keeps nothing beside the file.
+        history_bytes: how much disk they may take; None means a quarter of the free space.
+        space_bytes: extra disk space a plan may use while it runs; None means what is free.
+        state_folder: where journal and history live; None means ``.insitu`` beside the file.
+        planner: the only planner to use, by name, for tests and experts; None lets cost decide.
+        unlocked: write even where locks do not work. Dangerous: parallel writers lose edits.
+    """
+
+    visibility: Visibility = "committed"
+    durability: Durability = "full"
+    history: int = HISTORY_OPERATIONS
+    history_bytes: int | None = None
+    space_bytes: int | None = None
+    state_folder: str | None = None
+    planner: str | None = None
+    unlocked: bool = False

@@ -1,0 +1,1 @@
+"""Formats: how an address becomes a span and a value becomes bytes. Pure."""

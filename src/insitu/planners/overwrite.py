@@ -1,0 +1,145 @@
+"""Overwrite: every atom that changes is saved in the journal, then written where it lies.
+
+Fits any patch; costs the changed bytes twice, once in the journal and once in the file, and three syncs.
+What changes is what splices touch and, where sizes do not balance, what lies between them or behind.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from insitu.core.columns import Block, Splices
+from insitu.core.facts import Facts
+from insitu.core.plan import WINDOW_BYTES, Cost, Layout, Plan, Rejected, Segment, Target, windows
+from insitu.core.policy import Policy
+from insitu.core.spans import Span, ceil, floor
+from insitu.core.steps import Place, Resize, Step
+
+NAME = "overwrite"
+
+# One cover costs about 10 us of bookkeeping and 40 bytes of memory; beyond this many, moving everything
+# from the first change on is cheaper than picking out atoms.
+COVERS_MAX = 1 << 18
+
+# Fewer splices than this are walked in Python; more are worth importing NumPy (about 95 ms).
+_VECTOR_SPLICES = 1 << 12
+
+
+@dataclass(frozen=True, slots=True)
+class Overwrite:
+    """The program: one segment that places every changed atom from the journal."""
+
+    splices: Splices
+    layout: Layout
+
+    @property
+    def base_size(self) -> int:
+        """Size before."""
+        return self.splices.base_size
+
+    @property
+    def result_size(self) -> int:
+        """Size afterwards."""
+        return self.splices.result_size
+
+    def covers(self) -> Iterator[Span]:
+        """The changed atoms of the base, joined where they touch."""
+        for region in changed(self.splices, self.layout.atom_bytes):
+            cover = Span(region.start, min(region.stop, self.base_size))
+            if cover.size:
+                yield cover
+
+    def segments(self) -> Iterator[Segment]:
+        """A single segment: it reads nothing from the target, so it can always run again."""
+        yield tuple(self._steps())
+
+    def _steps(self) -> Iterator[Step]:
+        if self.result_size > self.base_size:
+            yield Resize(self.result_size)
+        for region in changed(self.splices, self.layout.atom_bytes):
+            for window in windows(Span(region.start, min(region.stop, self.result_size))):
+                yield Place(window, window.start)
+        if self.result_size < self.base_size:
+            yield Resize(self.result_size)
+
+
+def changed(splices: Splices, atom: int) -> Iterator[Span]:
+    """Yields the stretches of whole atoms in which base and result differ, ascending.
+
+    Base and result agree on where a stretch begins and ends; only the last may be open, when the size
+    changes: it then reaches to the end of the longer of the two.
+    """
+    pending: Span | None = None
+    for region in _regions(splices, atom):
+        if pending is not None and region.start <= pending.stop:
+            pending = Span(pending.start, max(region.stop, pending.stop))
+            continue
+        if pending is not None:
+            yield pending
+        pending = region
+    if pending is not None:
+        end = max(splices.base_size, splices.result_size)
+        yield Span(pending.start, min(pending.stop, end))
+
+
+def _regions(splices: Splices, atom: int) -> Iterator[Span]:
+    open_at: int | None = None
+    for block in splices.blocks():
+        if open_at is None and len(block.starts) >= _VECTOR_SPLICES and _same_sizes(block):
+            yield from _vector_regions(block, atom)
+            continue
+        for i, start in enumerate(block.starts):
+            if open_at is None:
+                open_at = start
+            if block.displacement(i) == 0:
+                yield Span(floor(open_at, atom), max(ceil(block.stop(i), atom), floor(open_at, atom) + atom))
+                open_at = None
+    if open_at is not None:
+        end = max(splices.base_size, splices.result_size)
+        yield Span(floor(open_at, atom), max(end, floor(open_at, atom)))
+
+
+def _same_sizes(block: Block) -> bool:
+    return array("q", block.olds) == array("q", block.news)
+
+
+def _vector_regions(block: Block, atom: int) -> Iterator[Span]:
+    import numpy as np
+
+    starts = np.asarray(block.starts, dtype=np.int64)
+    stops = starts + np.diff(np.asarray(block.olds, dtype=np.int64))
+    low = starts - starts % atom
+    high = stops + -stops % atom
+    first = np.flatnonzero(np.concatenate(([True], low[1:] > high[:-1])))
+    last = np.concatenate((first[1:] - 1, [len(low) - 1]))
+    yield from map(Span, low[first].tolist(), high[last].tolist())
+
+
+def plan(splices: Splices, facts: Facts, policy: Policy, target: Target) -> Plan | Rejected:
+    """The overwrite plan, or why there is none."""
+    if policy.visibility == "atomic":
+        return Rejected(NAME, "readers could see it half written, and the policy says atomic")
+    if splices.summary.count > COVERS_MAX:
+        return Rejected(NAME, f"{splices.summary.count:,} places are more than it keeps track of")
+    layout = Layout(facts.atom_bytes, facts.block_bytes, WINDOW_BYTES)
+    program = Overwrite(splices, layout)
+    saved = sum(cover.size for cover in program.covers())
+    placed = saved + max(splices.summary.growth, 0)
+    new = splices.summary.new_bytes
+    cost = Cost(
+        read_bytes=2 * saved + new,
+        overwritten_bytes=placed,
+        fresh_bytes=saved + new,
+        syncs=3,
+        space_bytes=saved + new + (placed if facts.overwrite_allocates else 0),
+    )
+    return Plan(
+        planner=NAME,
+        form="atoms",
+        layout=layout,
+        program=program,
+        cost=cost,
+        visibility="committed",
+    )

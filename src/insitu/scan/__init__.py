@@ -1,0 +1,1 @@
+"""Bounded-memory reading over the reader protocol: windows, search, parallel passes."""

@@ -1,0 +1,130 @@
+"""Search for fixed bytes: stringzilla where matches are rare, NumPy where they are dense."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from insitu.core.protocols import Reader
+from insitu.core.spans import Span
+from insitu.errors import PatternError
+from insitu.scan.patterns import MATCH_BYTES_MAX, Columns, Pattern, Template
+from insitu.scan.windows import Window
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# A call that finds one match costs 0.1 us; from this many in a window on, whole-array passes are cheaper.
+SPARSE_MATCHES: Final = 256
+
+# Bytes that may be gathered at once to compare candidates; more are compared in slices.
+GATHER_BYTES: Final = 1 << 22
+
+
+class Literal(Pattern):
+    """Fixed bytes; matches do not overlap, as with repeated ``bytes.find``.
+
+    Raises:
+        PatternError: the bytes are empty or more than MATCH_BYTES_MAX.
+    """
+
+    def __init__(self, needle: bytes) -> None:
+        import stringzilla
+
+        if not needle:
+            raise PatternError("The text to search for is empty.", hint="Give at least one byte.")
+        if len(needle) > MATCH_BYTES_MAX:
+            raise PatternError(
+                f"The text to search for has {len(needle)} bytes, more than {MATCH_BYTES_MAX}.",
+                hint="Search for its beginning.",
+                size=len(needle),
+                match_bytes_max=MATCH_BYTES_MAX,
+            )
+        self.source = needle
+        self._needle: Final = needle
+        self._find: Any = stringzilla.find
+        self._rfind: Any = stringzilla.rfind
+        self._count: Any = stringzilla.count
+        self._overlaps_itself: Final = _has_border(needle)
+        self.countable = not self._overlaps_itself
+
+    def template(self, template: bytes) -> Template:
+        return Template(template.replace(b"\\", b"\\\\"), 0, {})
+
+    def context(self, window_bytes: int) -> tuple[int, int]:
+        del window_bytes
+        return 0, len(self._needle) - 1
+
+    def groups_of(self, text: memoryview, start: int, stop: int) -> Sequence[bytes]:
+        return (bytes(text[start:stop]),)
+
+    def count(self, window: Window, bound: Span) -> int:
+        return int(self._count(self._text(window, bound), self._needle))
+
+    def last(self, window: Window, bound: Span) -> Span | None:
+        found = self._rfind(self._text(window, bound), self._needle)
+        return None if found < 0 else Span(found, found + len(self._needle)).moved(window.span.start)
+
+    def stretch(self, reader: Reader, window: Window, bound: Span) -> Columns:
+        text = self._text(window, bound)
+        base, size = window.span.start, len(self._needle)
+        starts: list[int] = []
+        state = 0
+        while (found := self._find(text, self._needle, state)) >= 0:
+            starts.append(found + base)
+            state = found + size
+            if len(starts) == SPARSE_MATCHES:
+                return self._dense(text, base)
+        return Columns(starts, [start + size for start in starts])
+
+    def _text(self, window: Window, bound: Span) -> memoryview:
+        """The bytes in which a match that starts in the window's span has to lie."""
+        return window.view[window.before : bound.stop - window.offset]
+
+    def _dense(self, text: memoryview, base: int) -> Columns:
+        import numpy as np
+
+        size = len(self._needle)
+        starts = self._candidates(text)
+        if self._overlaps_itself and bool((np.diff(starts) < size).any()):
+            # Greedy from the left is a chain of decisions; split makes them in C.
+            lengths = np.fromiter(map(len, bytes(text).split(self._needle)), np.int64)
+            starts = np.cumsum(lengths[:-1] + size) - size
+        starts = starts.astype(np.int64, copy=False) + base
+        return Columns(starts, starts + size)  # type: ignore[arg-type]
+
+    def _candidates(self, text: memoryview) -> np.ndarray[Any, Any]:
+        """Every offset where the needle occurs, overlapping ones included."""
+        import numpy as np
+
+        needle = np.frombuffer(self._needle, np.uint8)
+        size = len(needle)
+        array = np.frombuffer(text, np.uint8)
+        room = len(array) - size + 1
+        first = array[:room] == needle[0]
+        if size > 1:
+            first &= array[size - 1 :] == needle[-1]
+        if size > 2:
+            first &= array[size // 2 : size // 2 + room] == needle[size // 2]
+        starts = np.flatnonzero(first)
+        if size <= 3:
+            return starts
+        views = np.lib.stride_tricks.sliding_window_view(array, size)
+        step = max(GATHER_BYTES // size, 1)
+        kept = [
+            part[(views[part] == needle).all(axis=1)]
+            for part in (starts[low : low + step] for low in range(0, len(starts), step))
+        ]
+        return np.concatenate(kept) if kept else starts
+
+
+def _has_border(needle: bytes) -> bool:
+    """Whether two occurrences can overlap: some proper prefix is also a suffix."""
+    longest = 0
+    table = [0] * len(needle)
+    for index in range(1, len(needle)):
+        while longest and needle[index] != needle[longest]:
+            longest = table[longest - 1]
+        longest += needle[index] == needle[longest]
+        table[index] = longest
+    return longest > 0

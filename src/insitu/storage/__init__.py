@@ -1,0 +1,1 @@
+"""The I/O edge: the only floor that calls the operating system to change files."""

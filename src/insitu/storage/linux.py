@@ -1,0 +1,369 @@
+"""Linux: clones, holes, block ranges, marks, and what the file system under a folder can do."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from insitu.core.facts import Facts
+from insitu.core.spans import Span, ceil, floor
+from insitu.errors import FileKindError
+from insitu.storage import linux_calls as calls
+from insitu.storage.base import File
+from insitu.storage.descriptor import PortableFile, tried
+from insitu.storage.failures import DENIED, UNKNOWN, failure, folder_failure
+from insitu.storage.portable import PortableVolume
+
+MARK: Final = "user.insitu.pending"
+_ACL: Final = "system.posix_acl_access"
+
+_KEEP_HOLE: Final = calls.PUNCH_HOLE | calls.KEEP_SIZE
+_COPY_CALL_BYTES: Final = 1 << 30  # below the kernel's limit of 2 GiB less a page; a whole number of blocks
+
+# What in-kernel copies answer between files that only reading and writing can bridge.
+_UNBRIDGED: Final = DENIED | {errno.EXDEV, errno.EPERM, errno.ETXTBSY}
+
+# linux/magic.h and the file systems' own sources. Contents of these are made up by the kernel.
+_PSEUDO: Final = {
+    0x9FA0: "proc",
+    0x62656572: "sysfs",
+    0x27E0EB: "cgroup",
+    0x63677270: "cgroup2",
+    0x64626720: "debugfs",
+    0x74726163: "tracefs",
+    0x73636673: "securityfs",
+    0xF97CFF8C: "selinuxfs",
+    0x43415D53: "smackfs",
+    0x5A3C69F0: "apparmorfs",
+    0x62656570: "configfs",
+    0x6165676C: "pstore",
+    0xDE5E81E4: "efivarfs",
+    0xCAFE4A11: "bpf",
+    0x42494E4D: "binfmt_misc",
+    0x65735543: "fusectl",
+    0x07655821: "resctrl",
+    0x19800202: "mqueue",
+    0x6E736673: "nsfs",
+    0x958458F6: "hugetlbfs",
+}
+_NAMES: Final = {
+    0xEF53: "ext4",
+    0x58465342: "xfs",
+    0x9123683E: "btrfs",
+    0xCA451A4E: "bcachefs",
+    0x2FC12FC1: "zfs",
+    0xF2F52010: "f2fs",
+    0x3434: "nilfs2",
+    0x01021994: "tmpfs",
+    0x858458F6: "ramfs",
+    0x794C7630: "overlay",
+    0x65735546: "fuse",
+    0x6969: "nfs",
+    0xFF534D42: "cifs",
+    0xFE534D42: "smb2",
+    0x01021997: "9p",
+    0x00C36400: "ceph",
+    0x4D44: "vfat",
+    0x2011BAB0: "exfat",
+    0x7366746E: "ntfs3",
+    0x5346544E: "ntfs",
+    0xF15F: "ecryptfs",
+}
+# Every overwrite goes to new blocks there, so that it can run out of space.
+_COPY_ON_WRITE: Final = frozenset({0x9123683E, 0xCA451A4E, 0x2FC12FC1, 0x3434})
+# Known to sync folders (ext4, xfs, btrfs, f2fs, tmpfs): trying would wait for other people's changes.
+_FOLDER_SYNC: Final = frozenset({0xEF53, 0x58465342, 0x9123683E, 0xF2F52010, 0x01021994})
+
+_PAGE_BYTES: Final = os.sysconf("SC_PAGESIZE")
+_SMALLEST_BLOCK, _LARGEST_BLOCK = 512, 65536  # what file systems of Linux can be made with
+_UNLIMITED: Final = 1 << 62
+
+_probed: dict[int, tuple[tuple[int, ...], Facts]] = {}
+"""By device, for the life of the process, with what tells that another file system took the number."""
+
+
+class LinuxFile(PortableFile):
+    """A ``File`` with what Linux adds; what its file system lacks raises ``UnsupportedError``."""
+
+    __slots__ = ()
+
+    def reserve(self, span: Span) -> None:
+        """Allocates space for ``span`` without changing size or contents."""
+        self._allocate(calls.KEEP_SIZE, span.start, span.size, "reserve space in")
+
+    def punch(self, span: Span) -> None:
+        """Turns ``span``, inside the file, into zeros that take no space."""
+        self._allocate(_KEEP_HOLE, span.start, span.size, "punch a hole into")
+
+    def insert(self, offset: int, size: int) -> None:
+        """Shifts everything from ``offset`` right by ``size``.
+
+        Crash: not atomic over a power cut; fragmented files can be left half shifted.
+        """
+        self._allocate(calls.INSERT_RANGE, offset, size, "insert a range into")
+
+    def collapse(self, offset: int, size: int) -> None:
+        """Removes ``size`` bytes at ``offset``.
+
+        Crash: not atomic over a power cut; fragmented files can be left half shifted.
+        """
+        self._allocate(calls.COLLAPSE_RANGE, offset, size, "collapse a range of")
+
+    def copy_from(self, source: File, source_offset: int, offset: int, size: int) -> None:
+        """Copies from another file by the cheapest call there is: clone, in-kernel copy, read and write."""
+        self._refuse_overlap(source, source_offset, offset, size)
+        block = self._block_bytes()
+        start, stop = ceil(offset, block), floor(offset + size, block)
+        by = source_offset - offset
+        if start < stop and by % block == 0 and self._cloned(source, start + by, start, stop - start):
+            self._copy(source, source_offset, offset, start - offset)
+            self._copy(source, stop + by, stop, offset + size - stop)
+        else:
+            self._copy(source, source_offset, offset, size)
+
+    def next_data(self, offset: int) -> int:
+        """The first offset at or after ``offset`` that may hold data; the size where there is none."""
+        return self._seek(offset, os.SEEK_DATA)
+
+    def next_hole(self, offset: int) -> int:
+        """The first offset at or after ``offset`` inside a hole; the size where there is none."""
+        return self._seek(offset, os.SEEK_HOLE)
+
+    def set_mark(self, value: bytes | None) -> None:
+        """Sets (None: removes) the extended attribute ``user.insitu.pending`` and makes it durable."""
+        self._refuse_poisoned()
+        try:
+            if value is None:
+                os.removexattr(self._descriptor, MARK)
+            else:
+                os.setxattr(self._descriptor, MARK, value)
+        except OSError as error:
+            if value is None and error.errno in (errno.ENODATA, errno.EOPNOTSUPP):
+                return
+            raise failure(error, "mark", self._path, "old") from error
+        self._synced(lambda: os.fsync(self._descriptor))  # fdatasync may leave attributes out
+
+    def mark(self) -> bytes | None:
+        """The value of that attribute; None where it is absent or there are no attributes."""
+        try:
+            return os.getxattr(self._descriptor, MARK)
+        except OSError as error:
+            if error.errno in (errno.ENODATA, errno.EOPNOTSUPP):
+                return None
+            raise failure(error, "read the mark of", self._path, "old") from error
+
+    def _birth_ns(self, status: os.stat_result) -> int:
+        return calls.birth_ns(self._descriptor)
+
+    def _flush(self) -> None:
+        os.fdatasync(self._descriptor)  # covers a changed size: fdatasync(2)
+
+    def _allocate(self, mode: int, offset: int, size: int, action: str) -> None:
+        self._refuse_poisoned()
+        if size == 0:
+            return
+        try:
+            calls.fallocate(self._descriptor, mode, offset, size)
+        except OSError as error:
+            if error.errno in DENIED:
+                raise self._denied(action) from error
+            raise failure(error, action, self._path, UNKNOWN) from error
+
+    def _block_bytes(self) -> int:
+        try:
+            return max(os.fstatvfs(self._descriptor).f_bsize, 1)
+        except OSError as error:
+            raise failure(error, "copy into", self._path, "old") from error
+
+    def _cloned(self, source: File, source_offset: int, offset: int, size: int) -> bool:
+        """Whether the blocks are shared now."""
+        try:
+            calls.clone_range(source.fileno(), source_offset, self._descriptor, offset, size)
+        except OSError as error:
+            if error.errno in _UNBRIDGED:
+                return False
+            raise failure(error, "clone into", self._path, UNKNOWN) from error
+        return True
+
+    def _copy(self, source: File, source_offset: int, offset: int, size: int) -> None:
+        """Copies inside the kernel, continuing partial counts; from where that is denied, by hand."""
+        done = 0
+        try:
+            while done < size:
+                count = os.copy_file_range(
+                    source.fileno(),
+                    self._descriptor,
+                    min(size - done, _COPY_CALL_BYTES),
+                    source_offset + done,
+                    offset + done,
+                )
+                if count == 0:
+                    break  # the source ended, or is one of those that copy nothing; reading tells which
+                done += count
+        except OSError as error:
+            if error.errno not in _UNBRIDGED:
+                raise failure(error, "copy into", self._path, UNKNOWN) from error
+        if done < size:
+            super().copy_from(source, source_offset + done, offset + done, size - done)
+
+    def _seek(self, offset: int, whence: int) -> int:
+        try:
+            return os.lseek(self._descriptor, offset, whence)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # at or past the end, or no more data
+                return self.size()
+            raise failure(error, "look for holes in", self._path, "old") from error
+
+    def _take_attributes(self, source: File) -> list[str]:
+        """Makes the attributes those of ``source`` (ACLs are attributes, too); names what differs after."""
+        wanted = _attributes(source)
+        for name in _attributes(self).keys() - wanted.keys():
+            if not name.startswith("security."):  # given by the system's policy, not by the source's owner
+                tried(os.removexattr, self._descriptor, name)
+        for name in sorted(wanted, key=lambda name: (name != _ACL, name)):
+            tried(os.setxattr, self._descriptor, name, wanted[name])
+        got = _attributes(self)
+        extra = [name for name in got.keys() - wanted.keys() if not name.startswith("security.")]
+        return extra + [name for name, value in wanted.items() if got.get(name) != value]
+
+
+class LinuxVolume(PortableVolume):
+    """The file systems of a Linux machine."""
+
+    file = LinuxFile
+
+    def __init__(self) -> None:
+        self._boot_id = ""
+
+    def facts(self, folder: str) -> Facts:
+        """What the storage under ``folder`` can do.
+
+        Cost: once per device and process a handful of calls on an unnamed file of a few unwritten
+        blocks; afterwards two calls. Where the folder cannot be written nothing can be tried: all
+        that needs writing is denied, and tried again next time.
+        """
+        try:
+            device = os.stat(folder).st_dev
+            space = os.statvfs(folder)
+            traits = (space.f_fsid, space.f_bsize, space.f_blocks)
+            seen, known = _probed.get(device, ((), None))
+            if known is None or seen != traits:
+                known, certain = _probe(folder, space)
+                if certain:
+                    _probed[device] = traits, known
+        except (OSError, ValueError) as error:
+            raise folder_failure(error, "find out about the storage of", folder) from error
+        # Some network and FUSE file systems count no blocks at all: not full, but not telling.
+        free = space.f_bavail * space.f_frsize if space.f_blocks else _UNLIMITED
+        return replace(known, free_bytes=free)
+
+    def boot_id(self) -> str:
+        """Names the time since the last boot; without /proc, as on any platform."""
+        if not self._boot_id:
+            try:
+                with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+                    self._boot_id = file.read().strip()
+            except OSError:
+                self._boot_id = super().boot_id()
+        return self._boot_id
+
+    def _admit(self, path: str, descriptor: int) -> None:
+        super()._admit(path, descriptor)
+        name = _PSEUDO.get(calls.file_system_type(descriptor))
+        if name:
+            raise FileKindError(
+                f"{path!r} is a pseudo file of {name}, whose contents the kernel makes up: nothing to edit",
+                path=path,
+                kind=name,
+            )
+
+
+class _Trial:
+    """Tries calls out; ``certain`` unless one failed for a reason that may pass (a full disk)."""
+
+    def __init__(self) -> None:
+        self.certain = True
+
+    def works(self, call: Callable[..., object], *arguments: object) -> bool:
+        """Whether the call succeeds."""
+        try:
+            call(*arguments)
+        except OSError as error:
+            self.certain &= error.errno in _UNBRIDGED
+            return False
+        return True
+
+
+def _probe(folder: str, space: os.statvfs_result) -> tuple[Facts, bool]:
+    """Tries every ability out; also whether the answer will hold for every folder of the device."""
+    at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        magic = calls.file_system_type(at)
+        folder_sync = magic in _FOLDER_SYNC or _Trial().works(os.fsync, at)
+    finally:
+        os.close(at)
+    block = space.f_bsize
+    if not _SMALLEST_BLOCK <= block <= _LARGEST_BLOCK or block & (block - 1):
+        block = _PAGE_BYTES  # a transfer size, as network file systems give
+    common = Facts(
+        filesystem=_NAMES.get(magic) or _PSEUDO.get(magic) or f"type {magic:#x}",
+        block_bytes=block,
+        atom_bytes=max(block, _PAGE_BYTES),
+        overwrite_allocates=magic in _COPY_ON_WRITE,
+        folder_sync=folder_sync,
+    )
+    file = _unnamed_file(folder)
+    if file is None:
+        return common, False
+    trial = _Trial()
+    works = trial.works
+    try:
+        # All hole, and so nothing the disk has to move; blocks are allocated last, since freeing them
+        # may wait for the file system's journal.
+        os.ftruncate(file, 4 * block)
+        ranges = works(calls.fallocate, file, calls.INSERT_RANGE, block, block)
+        ranges = ranges and works(calls.fallocate, file, calls.COLLAPSE_RANGE, block, block)
+        facts = replace(
+            common,
+            ranges=ranges,
+            punch=works(calls.fallocate, file, _KEEP_HOLE, 0, block),
+            clone=works(calls.clone_range, file, 0, file, 2 * block, block),
+            kernel_copy=works(os.copy_file_range, file, file, 1, 0, 3 * block),
+            marks=works(os.setxattr, file, MARK, b"probe"),
+            locks=works(fcntl.flock, file, fcntl.LOCK_EX | fcntl.LOCK_NB),
+            reserve=works(calls.fallocate, file, calls.KEEP_SIZE, 4 * block, block),
+        )
+    finally:
+        os.close(file)
+    return facts, trial.certain
+
+
+def _unnamed_file(folder: str) -> int | None:
+    """A file that vanishes when closed, in ``folder``; None where none can be made there."""
+    try:
+        return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT):
+            return None
+    path = os.path.join(folder, f".insitu-probe-{os.urandom(8).hex()}")
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return None
+    os.unlink(path)
+    return file
+
+
+def _attributes(file: File) -> dict[str, bytes]:
+    """Every extended attribute that can be listed, but for the mark."""
+    descriptor = file.fileno()
+    try:
+        return {name: os.getxattr(descriptor, name) for name in os.listxattr(descriptor) if name != MARK}
+    except OSError as error:
+        if error.errno in DENIED:
+            return {}
+        raise failure(error, "read the attributes of", file.path, "old") from error

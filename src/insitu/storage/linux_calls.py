@@ -1,0 +1,72 @@
+"""Calls of Linux that Python has no function for; failures are ``OSError`` as everywhere in ``os``."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import struct
+from typing import Final
+
+# linux/falloc.h
+KEEP_SIZE: Final = 0x01
+PUNCH_HOLE: Final = 0x02
+COLLAPSE_RANGE: Final = 0x08
+INSERT_RANGE: Final = 0x20
+
+# linux/fs.h: _IOW(0x94, 13, struct file_clone_range); this number is that of x86, ARM and RISC-V,
+# elsewhere the call is denied and a dearer one takes its place.
+_CLONE_RANGE: Final = 0x4020940D
+_CLONE_RANGE_FIELDS: Final = struct.Struct("=qQQQ")
+
+_AT_EMPTY_PATH: Final = 0x1000
+_STATX_BTIME: Final = 0x800
+_STATX_BYTES: Final = 256  # fixed by the kernel
+_STATX_MASK: Final = struct.Struct("=I")
+_STATX_BTIME_AT: Final = 80
+_STATX_TIME: Final = struct.Struct("=qI")
+_STATFS_BYTES: Final = 256  # more than any architecture's
+
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+# 32-bit glibc has 64-bit offsets only under the other name; musl has only this one.
+_fallocate: Final = getattr(_libc, "fallocate64", None) or _libc.fallocate
+_fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+_statx: Final = getattr(_libc, "statx", None)  # absent before glibc 2.28
+
+
+def fallocate(descriptor: int, mode: int, offset: int, size: int) -> None:
+    """fallocate(2), begun again where a signal interrupts it before it has done anything."""
+    while _fallocate(descriptor, mode, offset, size) != 0:
+        if (number := ctypes.get_errno()) != errno.EINTR:
+            raise OSError(number, os.strerror(number))
+
+
+def clone_range(source: int, source_offset: int, descriptor: int, offset: int, size: int) -> None:
+    """Shares whole blocks of ``source`` with ``descriptor``: ioctl_ficlonerange(2)."""
+    request = _CLONE_RANGE_FIELDS.pack(source, source_offset, size, offset)
+    while True:
+        try:
+            fcntl.ioctl(descriptor, _CLONE_RANGE, request)
+            return
+        except InterruptedError:
+            continue
+
+
+def birth_ns(descriptor: int) -> int:
+    """When the inode was made, in nanoseconds since 1970; 0 where nobody tells: statx(2)."""
+    buffer = ctypes.create_string_buffer(_STATX_BYTES)
+    if _statx is None or _statx(descriptor, b"", _AT_EMPTY_PATH, _STATX_BTIME, buffer) != 0:
+        return 0
+    if not _STATX_MASK.unpack_from(buffer)[0] & _STATX_BTIME:
+        return 0
+    seconds, nanoseconds = _STATX_TIME.unpack_from(buffer, _STATX_BTIME_AT)
+    return int(seconds) * 1_000_000_000 + int(nanoseconds)
+
+
+def file_system_type(descriptor: int) -> int:
+    """The magic number of the file system (linux/magic.h); 0 where nobody tells: fstatfs(2)."""
+    buffer = ctypes.create_string_buffer(_STATFS_BYTES)
+    if _libc.fstatfs(descriptor, buffer) != 0:
+        return 0
+    return ctypes.c_long.from_buffer(buffer).value & 0xFFFFFFFF

@@ -1,0 +1,176 @@
+"""Crashes a commit at every step, in every way, and asks the real recovery to make it good.
+
+``explore`` runs a ``Scenario`` once and notes a crash point before each step and after the last. From each
+it derives the states a kill or a power cut may leave (``survivors``): all of them where they are few, else
+the extreme ones and a seeded sample. On each state the scenario's recovery runs; at a second depth that
+recovery is crashed in turn, and so on. What must hold after any completed recovery:
+
+1. The targets are all old or all new, byte for byte; new, where the commit had returned.
+2. A later crash does not change that answer.
+3. Nothing is pending, no other file was touched, none but the engine's own was added.
+4. Recovering once more changes nothing.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from insitu.testing.scenario import (
+    EITHER,
+    NEW,
+    Crash,
+    Failure,
+    Outcomes,
+    Report,
+    Scenario,
+    Wrong,
+    crash_points,
+    judged,
+    recovered,
+)
+from insitu.testing.simulated import CrashPoint, FrozenVolume, SimulatedVolume
+from insitu.testing.survivors import Cut, Cuts, Kill, kills, left_by
+
+_POOL: Final = 2_000
+"""States kept, at most, to be crashed again one level deeper; each holds a few KB."""
+
+_WRONG: Final = 20
+"""After so many violations there is nothing to learn from more."""
+
+
+class _Task(NamedTuple):
+    """A state whose program (the commit, or a recovery) is to be crashed."""
+
+    state: FrozenVolume
+    trail: tuple[Crash | Failure, ...]
+    during: Outcomes
+    after: Outcomes
+
+
+def explore(scenario: Scenario, *, budget: int, seed: int = 0, depth: int = 2) -> Report:
+    """Crashes the commit, then its recoveries, and reports what was wrong.
+
+    Args:
+        budget: how many crash states to examine at most, over all depths.
+        seed: of the sampling; the same seed finds the same states if the engine is deterministic.
+        depth: 1 crashes the commit only, 2 the recovery as well, 3 the recovery from that.
+
+    Returns: the report. ``states`` counts each state examined, ``distinct`` those that differ in depth,
+        step or surviving image (names, contents, holes, marks, and what is unsynced after a kill). Equal
+        images of equal history are recovered once: ``recoveries`` counts the runs.
+    """
+    return _Explorer(scenario, seed).explore(budget, depth)
+
+
+class _Explorer:
+    def __init__(self, scenario: Scenario, seed: int) -> None:
+        self._scenario = scenario
+        self._seed = seed
+        self._random = random.Random(seed)
+        self._start = scenario.start()
+        self._before = self._start.contents()
+        self._report = Report(scenario.name)
+        self._distinct: set[int] = set()
+        # What recovery made of an image, by image, boot and the outcomes allowed.
+        self._verdicts: dict[tuple[int, int, Outcomes], tuple[Outcomes, str]] = {}
+
+    def explore(self, budget: int, depth: int) -> Report:
+        began = time.perf_counter()
+        report = self._report
+        tasks = [_Task(self._start, (), EITHER, NEW)]
+        for level in range(depth):
+            left = (budget - report.states) // (depth - level)
+            pool: list[_Task] = []
+            seen = 0
+            for number, task in enumerate(tasks):
+                quota = left // (len(tasks) - number)
+                if quota == 0 or len(report.wrong) >= _WRONG:
+                    continue
+                before = report.states
+                for found in self._crash(task, level, quota):
+                    # A reservoir: every state found has the same chance to be crashed again.
+                    seen += 1
+                    if len(pool) < _POOL:
+                        pool.append(found)
+                    elif (place := self._random.randrange(seen)) < _POOL:
+                        pool[place] = found
+                left -= report.states - before
+            tasks = pool
+        report.distinct = len(self._distinct)
+        report.seconds = time.perf_counter() - began
+        return report
+
+    def _crash(self, task: _Task, level: int, quota: int) -> Iterator[_Task]:
+        """Runs one program and examines at most ``quota`` crashes of it; yields each state left."""
+        scenario, report = self._scenario, self._report
+        points, final = crash_points(task.state, scenario.recover if level else scenario.run)
+        if level == 0:
+            report.steps = len(points) - 1
+            outcomes, problem = judged(scenario, self._before, final.contents())
+            if problem or not outcomes & NEW:
+                problem = problem or "the commit returned, the targets are old"
+                report.wrong.append(Wrong(self._seed, (), problem))
+        for point, crash in self._crashes(points, level, quota):
+            allowed = task.after if point.call == "end" else task.during
+            if isinstance(crash, Cut) and not scenario.durable:
+                allowed = EITHER
+            state = left_by(point, crash)
+            key = state.key()
+            report.states += 1
+            self._distinct.add(hash((level, point.step, isinstance(crash, Cut), key)))
+            known = (key, state.boots, allowed)
+            verdict = self._verdicts.get(known)
+            if verdict is None:
+                report.recoveries += 1
+                volume = SimulatedVolume.thawed(state)
+                verdict = self._verdicts[known] = recovered(scenario, self._before, volume, allowed)
+                trail = (*task.trail, Crash(point.step, point.call, point.path, crash))
+                outcomes, problem = verdict
+                if problem:
+                    report.wrong.append(Wrong(self._seed, trail, problem))
+                    if len(report.wrong) >= _WRONG:
+                        return
+                else:
+                    yield _Task(state, trail, allowed, outcomes)
+
+    def _crashes(
+        self, points: list[CrashPoint], level: int, quota: int
+    ) -> Iterator[tuple[CrashPoint, Kill | Cut]]:
+        """Every crash where they fit into the quota; else a fair share for each point."""
+        if quota < len(points):
+            points = self._random.sample(points, quota)
+        listed = [(point, list(kills(point)), Cuts(point)) for point in points]
+        counts = [len(dead) + cuts.count() for _, dead, cuts in listed]
+        if sum(counts) <= quota:
+            if level == 0:
+                self._report.exhaustive = True
+            for point, dead, cuts in listed:
+                yield from ((point, kill) for kill in dead)
+                yield from ((point, cut) for cut in cuts.every())
+            return
+        # Points with few crashes leave their share to those with many.
+        order = sorted(range(len(listed)), key=counts.__getitem__)
+        for rank, index in enumerate(order):
+            share = min(-(-quota // (len(order) - rank)), counts[index])
+            quota -= share
+            point = listed[index][0]
+            yield from ((point, crash) for crash in self._share(*listed[index][1:], share))
+
+    def _share(self, dead: list[Kill], cuts: Cuts, share: int) -> Iterator[Kill | Cut]:
+        random_ = self._random
+        if len(dead) + cuts.count() <= share:
+            yield from dead
+            yield from cuts.every()
+            return
+        # A quarter for kills and half for the extremes, at most; the rest is sampled.
+        few = dead if len(dead) <= share // 4 else random_.sample(dead, min(len(dead), -(-share // 4)))
+        extremes = list(cuts.extremes())
+        room = -(-(share - len(few)) * 2 // 3)
+        chosen = extremes if len(extremes) <= room else random_.sample(extremes, room)
+        yield from few
+        yield from chosen
+        for _ in range(share - len(few) - len(chosen)):
+            yield cuts.sample(random_)

@@ -1,0 +1,1 @@
+"""What hangs on a document: each view turns its own terms into pending edits."""
