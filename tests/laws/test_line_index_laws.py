@@ -17,9 +17,11 @@ from insitu.core.spans import Span
 from insitu.engine.index import LineIndex
 from insitu.errors import SpanError
 
-CONTENTS = st.lists(
-    st.one_of(st.sampled_from([b"\n", b"\r", b"\r\n", b"x"]), st.binary(max_size=6)), max_size=60
-).map(b"".join)
+# Few values, so that every other byte ends a line; short ones for the edges, long ones for many granules.
+ALPHABET = bytes(b"\n\rx\n"[value % 4] for value in range(256))
+CONTENTS = st.one_of(
+    st.binary(max_size=8), st.binary(max_size=100), st.binary(min_size=60, max_size=100)
+).map(lambda values: values.translate(ALPHABET))
 GRANULES = st.integers(1, 40)
 NEWLINES = st.sampled_from([b"\n", b"\r"])
 
@@ -74,7 +76,9 @@ def assert_answers(index: LineIndex, data: bytes, newline: bytes) -> None:
 @st.composite
 def edits(draw: st.DrawFn, size: int) -> list[tuple[int, int, bytes]]:
     """Sorted, disjoint splices over ``size`` bytes, insertions and whole-file ones among them."""
-    cuts = sorted(draw(st.lists(st.integers(0, size), max_size=10)))
+    cuts = sorted(
+        draw(st.lists(st.integers(0, size), min_size=draw(st.sampled_from([0, 2, 8])), max_size=10))
+    )
     pairs = zip(cuts[::2], cuts[1::2], strict=False)
     return [(start, stop, draw(CONTENTS)) for start, stop in pairs]
 

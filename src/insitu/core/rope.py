@@ -21,8 +21,8 @@ from typing import Final, NamedTuple
 from insitu.core.pieces import Content, Copy, Fill, Kept, Literal
 from insitu.core.spans import Span
 
-# Measured: with 128 the list of blocks, with 1024 the lists inside them cost more per random insertion.
-BLOCK_PARTS = 256
+# Measured with 100,000 random insertions: 256 to 512 is the flat bottom, 128 takes half as long again.
+BLOCK_PARTS = 512
 
 # Cutting a literal makes both halves to be counted anew; this keeps that at some ten microseconds.
 SLICE_BYTES = 64 * 1024
@@ -129,7 +129,7 @@ class Column:
         while sums[-1] < offset:
             # Most look-ups fall near the last change, so the rest of the sums may never be needed.
             self.extend(min(len(sums) - 1 + step, len(self.values)))
-            step *= 8
+            step *= 4
         return bisect_left(sums, offset, 1) - 1
 
 
@@ -226,10 +226,9 @@ class Rope:
         block = self.blocks[at]
         parts, sizes = block.parts, block.columns[0].values
         window: list[Part] = []
-        low, high = first, last + 1 if end else 0
-        if cut and cut == sizes[first]:
-            low += 1
-        elif cut:
+        at_edge = not cut or cut == sizes[first]
+        low, high = first + (at_edge and cut > 0), last + (end > 0)
+        if not at_edge:
             window.append(parts[first].part(0, cut))
         tail = parts[last].part(end, sizes[last]) if end and end < sizes[last] else None
         removed: Sequence[Part] = ()
@@ -245,7 +244,9 @@ class Rope:
             _push(window, part)
         if tail is not None:
             _push(window, tail)
-        low, high = self._join_around(at, low, high, window)
+        # Between two parts of a part that was cut, there is nothing outside the window to join.
+        if at_edge or tail is None:
+            low, high = self._join_around(at, low, high, window)
         self._change(at, low, high, window, growth)
         return removed
 

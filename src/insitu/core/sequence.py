@@ -79,7 +79,8 @@ class Sequence:
             SpanError: the span is reversed or reaches outside the content, which is unchanged.
         """
         self._check(span)
-        self._edit((_exchange(span, self._slices(data)),))
+        if data or span[0] < span[1]:
+            self._edit((_exchange(span, self._slices(data)),))
 
     def replace_pieces(self, span: Span, pieces: Iterable[Piece]) -> None:
         """Replaces ``span`` by ``pieces``; a ``Copy`` without a source copies from the base as it was.
@@ -97,7 +98,8 @@ class Sequence:
                 raise _span_error(piece.span, self.base_size, "base")
             if piece.size:
                 parts.append(piece)
-        self._edit((_exchange(span, parts),))
+        if parts or span[0] < span[1]:
+            self._edit((_exchange(span, parts),))
 
     def replace_many(self, edits: Iterable[tuple[Span, bytes]]) -> None:
         """Makes many replacements at once, as one edit; all spans are those before it.
@@ -117,7 +119,9 @@ class Sequence:
                     span=span,
                 )
             at = span.stop
-        self._edit(tuple(_exchange(span, self._slices(data)) for span, data in checked))
+        edit = [_exchange(span, self._slices(data)) for span, data in checked if data or span[0] < span[1]]
+        if edit:
+            self._edit(tuple(edit))
 
     def undo(self) -> bool:
         """Takes the last edit back; False if there is none."""
@@ -209,10 +213,8 @@ class Sequence:
         return [Slice(whole, at, min(at + SLICE_BYTES, size)) for at in range(0, size, SLICE_BYTES)]
 
     def _edit(self, edit: Edit) -> None:
-        effective = tuple(exchange for exchange in edit if exchange[1] or exchange[2])
-        if effective:
-            self._past.append(self._exchange(effective))
-            self._future.clear()
+        self._past.append(self._exchange(edit))
+        self._future.clear()
 
     def _step(self, source: list[Edit], target: list[Edit]) -> bool:
         if not source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
@@ -9,11 +10,15 @@ from insitu.core.protocols import Reader
 from insitu.core.spans import Span
 from insitu.errors import PatternError
 from insitu.scan import syntax
+from insitu.scan.accelerator import Accelerator, Candidates, accelerator
 from insitu.scan.patterns import MATCH_BYTES_MAX, Columns, Pattern, too_long
 from insitu.scan.windows import Window
 
 # Bytes behind a window in which most matches that start inside end: a few dozen lines.
 LOOKAHEAD_BYTES: Final = 4096
+
+# Shorter texts are searched before a guide (Hyperscan) would be loaded and compiled.
+ACCELERATED_BYTES: Final = 1 << 18
 
 _CONTINUES: Final = 0x80  # the top two bits of a UTF-8 byte that continues a character
 _TOP_BITS: Final = 0xC0
@@ -50,7 +55,7 @@ class Regex(Pattern):
 
     margin_bytes = 1
 
-    def __init__(self, source: str | bytes) -> None:
+    def __init__(self, source: str | bytes, *, accelerated: bool = True) -> None:
         self.source = source
         self._utf8: Final = isinstance(source, str)
         text = source if isinstance(source, str) else source.decode("latin-1")
@@ -68,6 +73,10 @@ class Regex(Pattern):
         open_ended = syntax.open_ended(text)
         self._open: Final = self._compile(f"(?m){open_ended}")
         self._reaching: Final = self._compile(rf"(?m)(?:{open_ended})\z")
+        self._text_source: Final = text
+        self._accelerated = accelerated
+        self._accelerator: Accelerator | None = None
+        self._compiling: Final = threading.Lock()
 
     def context(self, window_bytes: int) -> tuple[int, int]:
         # Before: what ^ and \b look at. After: never more than a window, so that small ones stay small.
@@ -136,11 +145,17 @@ class Regex(Pattern):
             The last state, and the start of the match that touched the cut.
         """
         match, unanchored = engine.Match, self._unanchored
+        guide = self._guide(text.view) if engine is self._whole else None
         starts, stops = found[0].append, found[1].append
         view, offset = text.view, text.offset
         end = text.stop - offset
         watched = end if engine is self._open else -1
         while state < limit and state <= end:
+            if guide is not None:
+                ahead = guide.after(state)
+                if ahead is None:
+                    break
+                state = ahead
             start, stop = match(unanchored, view, state, end)[0]
             if start < 0 or start >= limit:
                 break
@@ -157,6 +172,16 @@ class Regex(Pattern):
                     stops(stop + offset)
                 state = stop + 1
         return state, None
+
+    def _guide(self, view: memoryview) -> Candidates | None:
+        """Where matches can be, for texts long enough that knowing it pays."""
+        if not self._accelerated or len(view) < ACCELERATED_BYTES:
+            return None
+        with self._compiling:
+            if self._accelerator is None:
+                self._accelerator = accelerator(self._text_source, utf8=self._utf8)
+                self._accelerated = self._accelerator is not None
+        return self._accelerator.candidates(view) if self._accelerator else None
 
     def _compile(self, text: str, *, captures: bool = False) -> Any:
         import re2

@@ -21,7 +21,15 @@ from insitu.scan.literal import Literal
 from insitu.scan.patterns import Columns, Pattern, Template
 from insitu.scan.python_regex import PythonRegex
 from insitu.scan.regex import Regex
-from insitu.scan.windows import WINDOW_BYTES, Window, bounds, parallel, window_at, windows
+from insitu.scan.windows import (
+    THREADS_FROM_WINDOWS,
+    WINDOW_BYTES,
+    Window,
+    bounds,
+    parallel,
+    window_at,
+    windows,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +42,7 @@ GATHER_MATCHES: Final = 1 << 12
 GATHER_BYTES: Final = 1 << 21
 
 # The first windows of a lazy search are searched alone: a near match starts no threads.
-HEAD_WINDOWS: Final = 4
+HEAD_WINDOWS: Final = THREADS_FROM_WINDOWS - 1
 
 # Matches closer than this are read together when their replacements are made.
 NEAR_BYTES: Final = 1 << 12
@@ -111,7 +119,7 @@ def compile_regex(pattern: str | bytes, *, engine: Engine = "auto") -> Pattern:
         return PythonRegex(pattern)
     if engine not in ("auto", "re2"):
         raise RequestError(f"There is no engine {engine!r}.", hint="Use 'auto', 're2' or 're'.")
-    return Regex(pattern)
+    return Regex(pattern, accelerated=engine == "auto")
 
 
 def find(reader: Reader, pattern: Pattern, start: int = 0, stop: int | None = None) -> Span | None:
@@ -278,7 +286,7 @@ def _joined(
             index = bisect_left(columns.starts, state)
             if index and columns.stops[index - 1] > state:
                 # A match of this stretch lies across the state: its sequence does not pass through it.
-                columns = Columns((), ())
+                columns = Columns([], [])
                 if state < span.stop or state == bound.stop:
                     window = window_at(reader, Span(state, span.stop), *pattern.context(window_bytes))
                     columns = pattern.stretch(reader, window, bound)
@@ -290,12 +298,12 @@ def _joined(
 
 
 def _gathered(parts: Iterator[Columns]) -> Iterator[Columns]:
-    """Puts sparse columns together, so that a batch is worth handling."""
+    """Puts sparse columns (lists) together, so that a batch is worth handling."""
     starts: list[int] = []
     stops: list[int] = []
     matched_bytes = 0
     for columns in parts:
-        if len(columns.starts) >= GATHER_MATCHES:
+        if not isinstance(columns.starts, list):
             if starts:
                 yield Columns(starts, stops)
                 starts, stops, matched_bytes = [], [], 0

@@ -37,6 +37,9 @@ from insitu.testing.survivors import Cut, Cuts, Kill, kills, left_by
 _POOL: Final = 2_000
 """States kept, at most, to be crashed again one level deeper; each holds a few KB."""
 
+_LISTED: Final = 30
+"""A point whose share is smaller draws from its extremes without listing them, which would cost more."""
+
 _WRONG: Final = 20
 """After so many violations there is nothing to learn from more."""
 
@@ -165,12 +168,14 @@ class _Explorer:
             yield from dead
             yield from cuts.every()
             return
-        # A quarter for kills and half for the extremes, at most; the rest is sampled.
-        few = dead if len(dead) <= share // 4 else random_.sample(dead, min(len(dead), -(-share // 4)))
-        extremes = list(cuts.extremes())
-        room = -(-(share - len(few)) * 2 // 3)
-        chosen = extremes if len(extremes) <= room else random_.sample(extremes, room)
-        yield from few
-        yield from chosen
-        for _ in range(share - len(few) - len(chosen)):
-            yield cuts.sample(random_)
+        # A quarter for kills, half for the extremes; the rest is sampled. Shares may be as small as one.
+        killed = min(int(share / 4 + random_.random()), len(dead))
+        yield from random_.sample(dead, killed)
+        room = int((share - killed) * 2 / 3 + random_.random())
+        extremes = list(cuts.extremes()) if share >= _LISTED else []
+        if extremes and len(extremes) <= room:
+            yield from extremes
+            room = len(extremes)
+        else:
+            yield from (cuts.extreme(random_) for _ in range(room))
+        yield from (cuts.sample(random_) for _ in range(share - killed - room))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final, Literal
 
 from insitu.errors import InsituError, InternalError, StorageError
@@ -21,6 +22,7 @@ from insitu.testing.scenario import (
     Crash,
     Failure,
     Outcomes,
+    Program,
     Report,
     Scenario,
     Wrong,
@@ -29,7 +31,7 @@ from insitu.testing.scenario import (
     recovered,
 )
 from insitu.testing.simulated import STEPS, Call, CrashPoint, Fault, FrozenVolume, SimulatedVolume
-from insitu.testing.survivors import Cut, Cuts, left_by
+from insitu.testing.survivors import Cut, Cuts, Kill, kills, left_by
 
 _SPACE: Final = frozenset[str](
     {"write", "resize", "reserve", "insert", "copy_from", "set_mark", "create", "rename", "make_folder"}
@@ -40,60 +42,111 @@ _CUTS: Final = 12
 """Power cuts tried in the wake of each failure; a failed sync has drawn its own lot before."""
 
 
-def faults(scenario: Scenario, *, budget: int = 10_000, seed: int = 0) -> Report:
+def faults(scenario: Scenario, *, budget: int = 10_000, recoveries: int = 0, seed: int = 0) -> Report:
     """Runs the commit once for each call, error and duration, and reports what was wrong.
 
     Args:
-        budget: how many faults to try at most; sampled where there are more.
+        budget: how many faults of the commit to try at most; sampled where there are more.
+        recoveries: how many faults to try, besides, in the recovery from a crash drawn at random.
         seed: of the sampling, and of what failed syncs leave.
 
     Returns: the report: ``steps`` counts the calls that may fail, ``states`` each state that was recovered
-        (after the failure; after a power cut behind it; after one behind the recovery).
+        (after the failure; after a power cut behind it; after one behind the recovery), ``distinct`` those
+        that differ.
     """
-    began = time.perf_counter()
-    random_ = random.Random(seed)
-    report = Report(f"{scenario.name}, faults")
-    start = scenario.start()
-    before = start.contents()
-    healthy = SimulatedVolume.thawed(start)
-    scenario.run(healthy)
-    cases = list(_cases(healthy.calls))
-    report.steps = sum(healthy.calls.values())
-    report.exhaustive = len(cases) <= budget
-    distinct: set[int] = set()
+    return _Trials(scenario, seed).run(budget, recoveries)
 
-    def check(state: FrozenVolume, allowed: Outcomes, trail: tuple[Crash | Failure, ...]) -> Outcomes:
-        report.states += 1
-        report.recoveries += 1
-        distinct.add(hash((trail[0], state.key())))
-        outcomes, problem = recovered(scenario, before, SimulatedVolume.thawed(state), allowed)
+
+class _Trials:
+    def __init__(self, scenario: Scenario, seed: int) -> None:
+        self._scenario = scenario
+        self._seed = seed
+        self._random = random.Random(seed)
+        self._start = scenario.start()
+        self._before = self._start.contents()
+        self._report = Report(f"{scenario.name}, faults")
+        self._distinct: set[int] = set()
+
+    def run(self, budget: int, recoveries: int) -> Report:
+        began = time.perf_counter()
+        scenario, report = self._scenario, self._report
+        points, healthy = crash_points(self._start, scenario.run)
+        cases = list(_cases(healthy.calls))
+        report.steps = sum(healthy.calls.values())
+        report.exhaustive = len(cases) <= budget
+        for fault in cases if report.exhaustive else self._random.sample(cases, budget):
+            self._fail(self._start, scenario.run, fault, EITHER, ())
+        for _ in range(recoveries):
+            point = self._random.choice(points)
+            crash = self._crash(point)
+            state = left_by(point, crash)
+            _, healthy = crash_points(state, scenario.recover)
+            cases = list(_cases(healthy.calls))
+            if cases:
+                lasts = scenario.durable or isinstance(crash, Kill)
+                allowed = NEW if point.call == "end" and lasts else EITHER
+                trail = (Crash(point.step, point.call, point.path, crash),)
+                self._fail(state, scenario.recover, self._random.choice(cases), allowed, trail)
+        report.distinct = len(self._distinct)
+        report.seconds = time.perf_counter() - began
+        return report
+
+    def _fail(
+        self, state: FrozenVolume, program: Program, fault: Fault, allowed: Outcomes, trail: tuple[Crash, ...]
+    ) -> None:
+        """Runs a program that fails; a healthy recovery follows, with power cuts before and behind it."""
+        failure = Failure(fault, self._random.randrange(1 << 30))
+        failed_trail: tuple[Crash | Failure, ...] = (*trail, failure)
+        try:
+            state, error = failed(state, program, failure)
+        except Exception as stray:
+            self._wrong(failed_trail, f"{stray!r} is no InsituError")
+            return
+        if isinstance(error, InternalError):
+            self._wrong(failed_trail, f"{error!r} is a bug of ours")
+        if error is not None or not trail:
+            allowed &= _claimed(error)
+        durable = self._scenario.durable
+        point = CrashPoint(0, "end", "", state)
+        for cut in self._cuts(point):
+            crash = Crash(0, "end", "", cut)
+            self._check(left_by(point, cut), allowed if durable else EITHER, (*failed_trail, crash))
+        outcomes = self._check(state, allowed, failed_trail)
+        if outcomes:
+            points, _ = crash_points(state, self._scenario.recover)
+            for cut in self._cuts(points[-1]):
+                end = Crash(points[-1].step, "end", "", cut)
+                allowed = outcomes if durable else EITHER
+                self._check(left_by(points[-1], cut), allowed, (*failed_trail, end))
+
+    def _check(self, state: FrozenVolume, allowed: Outcomes, trail: tuple[Crash | Failure, ...]) -> Outcomes:
+        self._report.states += 1
+        self._report.recoveries += 1
+        self._distinct.add(state.key())
+        volume = SimulatedVolume.thawed(state)
+        outcomes, problem = recovered(self._scenario, self._before, volume, allowed)
         if problem:
-            report.wrong.append(Wrong(seed, trail, problem))
+            self._wrong(trail, problem)
         return outcomes
 
-    for fault in cases if report.exhaustive else random_.sample(cases, budget):
-        failure = Failure(fault, random_.randrange(1 << 30))
-        try:
-            state, error = failed(start, scenario.run, failure)
-        except Exception as stray:
-            report.wrong.append(Wrong(seed, (failure,), f"{stray!r} is no InsituError"))
-            continue
-        if isinstance(error, InternalError):
-            report.wrong.append(Wrong(seed, (failure,), f"{error!r} is a bug of ours"))
-        allowed = _claimed(error)
-        lasting = allowed if scenario.durable else EITHER
-        point = CrashPoint(0, "end", "", state)
-        for cut in _some(Cuts(point), random_):
-            check(left_by(point, cut), lasting, (failure, Crash(0, "end", "", cut)))
-        outcomes = check(state, allowed, (failure,))
-        if outcomes:
-            points, _ = crash_points(state, scenario.recover)
-            for cut in _some(Cuts(points[-1]), random_):
-                end = Crash(points[-1].step, "end", "", cut)
-                check(left_by(points[-1], cut), outcomes if scenario.durable else EITHER, (failure, end))
-    report.distinct = len(distinct)
-    report.seconds = time.perf_counter() - began
-    return report
+    def _wrong(self, trail: tuple[Crash | Failure, ...], problem: str) -> None:
+        self._report.wrong.append(Wrong(self._seed, trail, problem))
+
+    def _crash(self, point: CrashPoint) -> Kill | Cut:
+        if self._random.random() < 1 / 3:
+            return self._random.choice(list(kills(point)))
+        cuts = Cuts(point)
+        return self._random.choice((cuts.extreme, cuts.sample))(self._random)
+
+    def _cuts(self, point: CrashPoint) -> Iterator[Cut]:
+        """All cuts where they are few; else the whole ones and some drawn."""
+        cuts = Cuts(point)
+        if cuts.count() <= _CUTS:
+            yield from cuts.every()
+            return
+        yield from islice(cuts.extremes(), 3)
+        for index in range(_CUTS - 3):
+            yield cuts.extreme(self._random) if index % 2 else cuts.sample(self._random)
 
 
 def _cases(calls: dict[str, int]) -> Iterator[Fault]:
@@ -107,7 +160,7 @@ def _cases(calls: dict[str, int]) -> Iterator[Fault]:
                     yield Fault(error=error, index=index, call=call, forever=forever)
                     if call in ("write", "copy_from"):
                         yield Fault(error=error, index=index, call=call, forever=forever, short=True)
-    # A medium that is gone altogether: from some step on, nothing works.
+    # A medium that turned read-only: from some step on, none works.
     for index in range(sum(count for call, count in calls.items() if call in STEPS)):
         yield Fault(error="io", index=index, forever=True)
 
@@ -119,13 +172,3 @@ def _claimed(error: InsituError | None) -> Outcomes:
     if isinstance(error, StorageError):
         return {"old": OLD, "new": NEW}.get(error.file_state, EITHER)
     return OLD
-
-
-def _some(cuts: Cuts, random_: random.Random) -> Iterator[Cut]:
-    if cuts.count() <= _CUTS:
-        yield from cuts.every()
-        return
-    extremes = list(cuts.extremes())
-    yield from extremes[:3]
-    for _ in range(_CUTS - 3):
-        yield random_.choice(extremes) if random_.random() < 1 / 3 else cuts.sample(random_)

@@ -125,6 +125,7 @@ def replayed(scenario: Scenario, trail: tuple[Crash | Failure, ...]) -> Simulate
     state, program = scenario.start(), scenario.run
     for mishap in trail:
         if isinstance(mishap, Crash):
+            # Step 0 of whatever would run next is the state itself: a cut right behind a failure.
             points, _ = crash_points(state, program)
             state = left_by(points[mishap.step], mishap.left)
         else:
@@ -174,9 +175,7 @@ def recovered(
     return outcomes, ""
 
 
-def crash_points(
-    state: FrozenVolume, program: Program
-) -> tuple[list[CrashPoint], SimulatedVolume]:
+def crash_points(state: FrozenVolume, program: Program) -> tuple[list[CrashPoint], SimulatedVolume]:
     """Runs a program without a crash: a point before each step, one after the last."""
     volume = SimulatedVolume.thawed(state)
     volume.record()

@@ -14,7 +14,7 @@ waiting ones in which each keeps its predecessors on the same names. Names and c
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -91,7 +91,7 @@ class FrozenVolume:
         """Sizes of blocks and atoms."""
         return Geometry(self.facts.block_bytes, self.facts.atom_bytes)
 
-    def walk(self) -> Iterator[tuple[str, int]]:
+    def walk(self) -> list[tuple[str, int]]:
         """Every path with its inode, in order, as programs see it; folders end in a slash."""
         return walk(self.folders)
 
@@ -157,7 +157,7 @@ class SimulatedVolume:
         # Inode numbers are taken from the clock, so that none is used twice.
         self._ticks = frozen.ticks
         self._fault = fault
-        self._random = random.Random(seed)
+        self._seed = seed
         self.locks: dict[int, SimulatedFile] = {}
         self.points: list[CrashPoint] | None = None
         self.steps = 0
@@ -225,7 +225,8 @@ class SimulatedVolume:
 
     def fates(self, count: int) -> list[int]:
         """What a failed sync does to so many pending changes: lost or kept."""
-        return [self._random.randint(0, 1) for _ in range(count)]
+        random_ = random.Random(f"{self._seed} {self.steps}")
+        return [random_.randint(0, 1) for _ in range(count)]
 
     # -- Volume
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from insitu.errors import RequestError
@@ -24,9 +25,7 @@ class Entry(NamedTuple):
 Operation = tuple[Entry, ...]
 
 
-def played(
-    folders: Folders, operations: tuple[Operation, ...], kept: Sequence[bool]
-) -> Folders:
+def played(folders: Folders, operations: tuple[Operation, ...], kept: Sequence[bool]) -> Folders:
     """The folders after the operations that were kept."""
     result = dict(folders)
     for operation, keep in zip(operations, kept, strict=True):
@@ -50,21 +49,25 @@ def close_over(operations: tuple[Operation, ...], kept: list[bool]) -> None:
             needed |= touched
 
 
-def walk(folders: Folders, folder: int = ROOT, prefix: str = "/") -> Iterator[tuple[str, int]]:
+def walk(folders: Folders, folder: int = ROOT, prefix: str = "/") -> list[tuple[str, int]]:
     """Every path with its inode, in order; those of folders end in a slash."""
+    found: list[tuple[str, int]] = []
     for name, number in sorted(folders[folder].items()):
         if number in folders:
-            yield f"{prefix}{name}/", number
-            yield from walk(folders, number, f"{prefix}{name}/")
+            path = f"{prefix}{name}/"
+            found.append((path, number))
+            found += walk(folders, number, path)
         else:
-            yield prefix + name, number
+            found.append((prefix + name, number))
+    return found
 
 
-def path_parts(path: str) -> list[str]:
+@lru_cache(maxsize=1024)
+def path_parts(path: str) -> tuple[str, ...]:
     """The names that a path is made of, from the root."""
     if not path or "\0" in path:
         raise RequestError(f"{path!r} is no path.")
-    return [part for part in posixpath.normpath("/" + path).split("/") if part]
+    return tuple(part for part in posixpath.normpath("/" + path).split("/") if part)
 
 
 def reachable(folders: Folders) -> set[int]:

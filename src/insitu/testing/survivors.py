@@ -130,6 +130,24 @@ class Cuts:
             for rest in rests:
                 yield Cut(kept.operations, (*kept.rests[:place], rest, *kept.rests[place + 1 :]))
 
+    def extreme(self, random_: random.Random) -> Cut:
+        """One of the extremes, drawn without listing them."""
+        mask = (random_.random() < 0.8,) * len(self._operations)
+        if not self._dirty or random_.random() < 0.2:
+            return self._even(mask, random_.choice((KEPT, LOST, GARBAGE)))
+        others = random_.choice((KEPT, KEPT, LOST))
+        cut = self._even(mask, others)
+        place = random_.randrange(len(self._dirty))
+        number, inode = self._dirty[place]
+        fates = [others] * len(inode.changes)
+        deltas_kept = len(inode.deltas)
+        if fates and random_.random() < 0.7:
+            fates[random_.randrange(len(fates))] = random_.choice((LOST, KEPT, GARBAGE))
+        else:
+            deltas_kept = random_.randint(0, deltas_kept)
+        rest = Rest(number, deltas_kept, tuple(fates))
+        return Cut(mask, (*cut.rests[:place], rest, *cut.rests[place + 1 :]))
+
     def sample(self, random_: random.Random) -> Cut:
         """A random one; each draws its own odds, so that nearly-all and nearly-none come up as well."""
         kept_odds = random_.choice((0.1, 0.5, 0.5, 0.9))

@@ -97,6 +97,14 @@ def test_patching_a_small_edit_reads_its_granule_only(text: bytes) -> None:
         assert patched.ends_before(7_000_000) == reader.data.count(b"\n", 0, 7_000_000)
 
 
+def test_patching_edits_far_apart_reads_nothing_between_them(text: bytes) -> None:
+    index = LineIndex.build(BytesReader(text))
+    reader = BytesReader(text[:9] + b"\n" + text[10:-9] + b"\n" + text[-8:])
+    patched = index.patched([block_of([(9, 10, 1), (len(text) - 9, len(text) - 8, 1)])], reader)
+    assert reader.read_bytes <= 2 * GRANULE_BYTES
+    assert patched.count == reader.data.count(b"\n")
+
+
 def test_patching_a_mass_edit_reads_nothing_twice(text: bytes) -> None:
     index = LineIndex.build(BytesReader(text))
     reader = BytesReader(text.replace(b"\n", b"\r\n"))
@@ -110,8 +118,15 @@ def test_patching_a_mass_edit_reads_nothing_twice(text: bytes) -> None:
 def test_extending_reads_what_is_new_and_the_last_granule(text: bytes) -> None:
     reader = BytesReader(text)
     index = LineIndex.build(BytesReader(text[:-1000])).extended(reader)
-    assert reader.read_bytes <= GRANULE_BYTES
+    assert 1000 <= reader.read_bytes <= GRANULE_BYTES
     assert index.to_bytes(STAMP) == LineIndex.build(reader).to_bytes(STAMP)
+
+
+def test_extending_leaves_a_full_last_granule_alone(text: bytes) -> None:
+    reader = BytesReader(text[: 2 * GRANULE_BYTES + 1])
+    index = LineIndex.build(BytesReader(text[: 2 * GRANULE_BYTES])).extended(reader)
+    assert reader.read_bytes == 1
+    assert index.size == reader.size
 
 
 def test_an_empty_file_has_no_lines() -> None:

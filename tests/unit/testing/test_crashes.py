@@ -10,7 +10,7 @@ import pytest
 from insitu.errors import StorageError
 from insitu.testing.crashes import explore
 from insitu.testing.faults import faults
-from insitu.testing.scenario import Failure, Report, Scenario, replayed
+from insitu.testing.scenario import Crash, Failure, Report, Scenario, replayed
 from insitu.testing.simulated import SimulatedVolume
 from insitu.testing.survivors import Cut, Kill
 
@@ -68,6 +68,11 @@ def test_a_sample_finds_what_is_wrong_where_the_states_are_too_many(seed: int) -
     assert not report.exhaustive
     assert report.wrong
     assert report.states <= 300
+
+
+def test_the_smallest_budgets_reach_every_step() -> None:
+    late = undo_journal(("close",))
+    assert any(explore(late, budget=4, seed=seed, depth=1).wrong for seed in range(40))
 
 
 def test_a_budget_is_kept_and_a_seed_repeats_itself() -> None:
@@ -132,6 +137,18 @@ def test_fast_durability_may_lose_the_commit_to_a_power_cut_but_never_mix() -> N
     assert explore(replace(swap(("data",)), durable=False), budget=5_000).wrong
 
 
+def test_fast_durability_may_not_lose_the_commit_to_a_killed_process() -> None:
+    def undo(volume: SimulatedVolume) -> None:
+        file = volume.open(TARGET, write=True)
+        file.write(0, b"aaaabbbb")
+        file.sync()
+
+    found = explore(replace(bare(), recover=undo, durable=False), budget=500, depth=1).wrong
+    assert [(wrong.trail[0].call, wrong.trail[0].left) for wrong in found] == [  # type: ignore[union-attr]
+        ("end", Kill())
+    ]
+
+
 def test_what_prepare_did_is_durable_and_part_of_the_old_state() -> None:
     def prepare(volume: SimulatedVolume) -> None:
         volume.open(TARGET, write=True).write(0, b"zzzz")
@@ -161,9 +178,9 @@ def test_a_report_prints_as_one_line_of_its_table() -> None:
     assert "\n" not in line
 
 
-def truthful_swap(raised: type[Exception] = StorageError) -> Scenario:
+def truthful_swap(raised: type[Exception] = StorageError, without: Collection[str] = ()) -> Scenario:
     """A swap that says what it no longer knows once the name may have changed."""
-    right = swap()
+    right = swap(without)
 
     def run(volume: SimulatedVolume) -> None:
         file = volume.open(SIDE, create=True)
@@ -177,7 +194,13 @@ def truthful_swap(raised: type[Exception] = StorageError) -> Scenario:
                 raise StorageError("The name may be lost.", file_state="awaiting recovery") from error
             raise raised("lost") from error
 
-    return replace(right, run=run)
+    def recover(volume: SimulatedVolume) -> None:
+        try:
+            right.recover(volume)
+        except StorageError as error:
+            raise StorageError("Recover again.", file_state="awaiting recovery") from error
+
+    return replace(right, run=run, recover=recover)
 
 
 def test_a_truthful_protocol_survives_every_fault() -> None:
@@ -186,7 +209,7 @@ def test_a_truthful_protocol_survives_every_fault() -> None:
     assert report.exhaustive
     assert report.steps == 5
     assert report.states >= 100
-    assert report.distinct >= 20
+    assert report.distinct >= 10
 
 
 def test_an_error_that_says_old_where_new_may_be_is_found() -> None:
@@ -198,6 +221,25 @@ def test_an_error_that_says_old_where_new_may_be_is_found() -> None:
     volume = replayed(swap(), first.trail)
     swap().recover(volume)
     assert volume.contents()[TARGET] == b"aaaaBBBB"
+
+
+def test_faults_strike_recoveries_too() -> None:
+    right = truthful_swap()
+    report = faults(right, budget=0, recoveries=60, seed=1)
+    assert (report.wrong, report.exhaustive) == ([], False)
+    assert report.states >= 60
+    found = faults(replace(right, recover=swap().recover), budget=0, recoveries=60, seed=1).wrong
+    assert found
+    assert all([type(part) for part in wrong.trail[:2]] == [Crash, Failure] for wrong in found)
+    volume = replayed(right, found[0].trail)
+    swap().recover(volume)
+    assert volume.contents()[TARGET] == b"aaaaBBBB"
+
+
+def test_an_answer_after_a_failure_that_a_power_cut_takes_back_is_found() -> None:
+    found = faults(truthful_swap(without=("answer",))).wrong
+    assert {wrong.problem for wrong in found} == {"the targets are old, but must be new"}
+    assert all([type(part) for part in wrong.trail] == [Failure, Crash] for wrong in found)
 
 
 def test_an_error_that_is_none_of_ours_is_found() -> None:

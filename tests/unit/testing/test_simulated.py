@@ -99,7 +99,9 @@ def change(file: SimulatedFile, model: bytearray, block: int, call: tuple[str, i
 
 @pytest.mark.parametrize(("block", "atom"), SIZES)
 @given(start=st.binary(max_size=30), changes=CHANGES)
-def test_without_a_crash_it_is_a_plain_file(block: int, atom: int, start: bytes, changes: list[tuple[str, int, int]]) -> None:
+def test_without_a_crash_it_is_a_plain_file(
+    block: int, atom: int, start: bytes, changes: list[tuple[str, int, int]]
+) -> None:
     facts = Facts(block_bytes=block, atom_bytes=atom, ranges=True, punch=True, reserve=True)
     file = SimulatedVolume({"/f": start}, facts).open("/f", write=True)
     model = bytearray(start)
@@ -182,6 +184,28 @@ def test_a_cut_is_kept_or_lost_and_spoils_nothing_before_it() -> None:
     assert all(data is not None and data[:2] == b"aa" for data in left)
 
 
+def test_what_was_cut_off_does_not_come_back_when_the_file_grows_again() -> None:
+    volume = SimulatedVolume({"/f": b"aaaabbbb"}, FACTS)
+    file = volume.open("/f", write=True)
+    file.resize(2)
+    file.resize(8)
+    kept = next(iter(Cuts(point_of(volume)).extremes()))
+    assert left_by(point_of(volume), kept).contents()["/f"] == b"aa\0\0\0\0\0\0"
+    assert b"aaaabbbb" in cut_contents(volume, "/f")
+
+
+def test_only_mutating_calls_are_steps() -> None:
+    volume = SimulatedVolume({"/f": b"abc"}, FACTS)
+    volume.record()
+    file = volume.open("/f", write=True)
+    file.read(0, 3)
+    file.write(0, b"x")
+    volume.remove("/missing")
+    assert volume.points is not None
+    assert [(point.step, point.call) for point in volume.points] == [(0, "write"), (1, "remove")]
+    assert volume.calls == {"open": 1, "read": 1, "write": 1, "remove": 1}
+
+
 def test_names_and_contents_are_independent() -> None:
     volume = SimulatedVolume({"/f": b"old"}, FACTS)
     volume.open("/g", create=True).write(0, b"new")
@@ -223,6 +247,27 @@ def test_operations_on_other_names_survive_in_any_order() -> None:
     assert names == {
         ("/f", "/g", "/h"), ("/g", "/h"), ("/f", "/h"), ("/h",), ("/f", "/g"), ("/g",),
     }  # fmt: skip
+
+
+def test_a_chain_of_renames_is_kept_up_to_some_point() -> None:
+    volume = SimulatedVolume({"/a": b"", "/z": b""}, FACTS)
+    for source, target in ("ab", "bc", "cd"):
+        volume.rename(f"/{source}", f"/{target}")
+    volume.remove("/z")
+    point = point_of(volume)
+    names = {tuple(left_by(point, cut).contents()) for cut in Cuts(point).every()}
+    assert names == {(f"/{one}", *rest) for one in "abcd" for rest in ((), ("/z",))}
+    sampled = {left_by(point, Cuts(point).sample(random.Random(seed))).key() for seed in range(300)}
+    assert sampled == {left_by(point, cut).key() for cut in Cuts(point).every()}
+
+
+def test_syncing_a_folder_brings_along_what_its_names_came_from() -> None:
+    volume = SimulatedVolume({"/a/f": b"x", "/b/h": b"", "/c/i": b""}, FACTS)
+    volume.rename("/a/f", "/b/f")
+    volume.rename("/b/f", "/c/f")
+    volume.sync_folder("/c")
+    assert cut_contents(volume, "/c/f") == {b"x"}
+    assert cut_contents(volume, "/a/f") == cut_contents(volume, "/b/f") == {None}
 
 
 def test_a_folder_that_is_lost_takes_its_files_along() -> None:

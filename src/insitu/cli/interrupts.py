@@ -1,0 +1,83 @@
+"""Signals that ask to stop: at once while nothing is at stake, at the next safe place during an edit.
+
+By default SIGINT and SIGTERM raise ``Interrupted`` where the program is. Inside ``deferred`` they are only
+noted, and the library asks for the note between windows, up to the commit point; past it, it finishes.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+
+# Source: POSIX shells report death by signal N as 128 + N.
+SIGNAL_EXIT: Final = 128
+
+_STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(BaseException):
+    """A signal asked to stop while nothing had been changed by this command."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code: Final = SIGNAL_EXIT + number
+
+
+class _Notes:
+    """What has arrived, and whether it may stop the program where it is."""
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.deferring = False
+
+    def take(self, number: int, _frame: FrameType | None) -> None:
+        """Handles a signal."""
+        self.received = number
+        if not self.deferring:
+            raise Interrupted(number)
+
+
+_notes = _Notes()
+
+
+@contextmanager
+def listening() -> Iterator[None]:
+    """Handles the stopping signals while the block runs, then gives them back."""
+    _notes.received = 0
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may handle signals; elsewhere they are the host program's affair
+        return
+    before = {number: signal.signal(number, _notes.take) for number in _STOPPING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def deferred() -> Iterator[Callable[[], bool]]:
+    """Lets the stopping signals wait while the block runs; yields what tells whether one does."""
+    _notes.deferring = True
+    try:
+        yield lambda: _notes.received != 0
+    finally:
+        _notes.deferring = False
+
+
+def signal_exit_code() -> int:
+    """The exit code of the signal that asked to stop; SIGINT's where none was seen."""
+    return SIGNAL_EXIT + (_notes.received or signal.SIGINT)
+
+
+def exit_code_afterwards() -> int:
+    """0, or, where a signal came too late to stop the work, its code; then it says so."""
+    if not _notes.received:
+        return 0
+    print("insitu: the signal came after the commit point; the work was completed.", file=sys.stderr)
+    return signal_exit_code()

@@ -1,0 +1,130 @@
+"""The options that all commands, and all editing commands, share."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from insitu.cli.output import Output
+
+if TYPE_CHECKING:
+    import insitu
+
+Command = TypeVar("Command", bound=Callable[..., None])
+Decorator = Callable[[Any], Any]
+
+PLANNERS: Final = ("overwrite", "shift", "blocks", "rewrite")
+
+LOCK_TIMEOUT_S: Final = 30.0
+
+_JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of words.")
+_QUIET: Final = click.option("--quiet", "-q", is_flag=True, help="Print no messages.")
+_DRY_RUN: Final = click.option("--dry-run", is_flag=True, help="Show diff and plan; change nothing.")
+_POLICY: Final = (
+    click.option("--no-undo", is_flag=True, help="Keep nothing for undo."),
+    click.option("--atomic", is_flag=True, help="Let every reader see old or new only (writes a new file)."),
+    click.option("--fast", is_flag=True, help="Do not wait for the disk: a power cut may take this edit back."),
+    click.option(
+        "--lock-timeout", type=click.FloatRange(min=0), default=LOCK_TIMEOUT_S, metavar="S", show_default=True,
+        help="How many seconds to wait for other writers.",
+    ),
+    click.option("--planner", type=click.Choice(PLANNERS), help="Carry it out this way only (for experts)."),
+    click.option("--no-lock", is_flag=True, help="Write even where locks do not work. Dangerous."),
+)  # fmt: skip
+_EXPECT: Final = click.option("--expect", metavar="TEXT", help="Refuse unless this is what is there now.")
+_IF_GENERATION: Final = click.option(
+    "--if-generation", metavar="TOKEN", help="Refuse unless the file is still at this generation (see info)."
+)
+
+
+@dataclass(frozen=True)
+class EditOptions:
+    """What every editing command can be told."""
+
+    dry_run: bool
+    no_undo: bool
+    atomic: bool
+    fast: bool
+    lock_timeout: float
+    planner: str | None
+    no_lock: bool
+    if_generation: str | None
+    expect: str | None = None
+
+    def policy(self) -> insitu.Policy:
+        """The library's policy."""
+        import insitu
+
+        given: dict[str, Any] = {"planner": self.planner, "unlocked": self.no_lock}
+        if self.no_undo:
+            given["history"] = 0
+        if self.atomic:
+            given["visibility"] = "atomic"
+        if self.fast:
+            given["durability"] = "fast"
+        return insitu.Policy(**given)
+
+
+def output_options(command: Command) -> Command:
+    """Adds ``--json`` and ``--quiet``; the command gets ``output``."""
+
+    @functools.wraps(command)
+    def speaking(*args: Any, as_json: bool, quiet: bool, **rest: Any) -> None:
+        name = click.get_current_context().info_name or ""
+        command(*args, output=Output(name, as_json=as_json, quiet=quiet), **rest)
+
+    return _decorated(speaking, (_JSON, _QUIET))
+
+
+def edit_options(*, expect: bool) -> Callable[[Command], Command]:
+    """Adds what every editing command can be told; the command gets ``options`` and ``output``.
+
+    Args:
+        expect: whether there is one place whose content can be expected.
+    """
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def editing(*args: Any, **values: Any) -> None:
+            mine = {name: values.pop(name) for name in EditOptions.__dataclass_fields__ if name in values}
+            command(*args, options=EditOptions(**mine), **values)
+
+        conditions = (_EXPECT, _IF_GENERATION) if expect else (_IF_GENERATION,)
+        return output_options(_decorated(editing, (_DRY_RUN, *conditions, *_POLICY)))
+
+    return decorate
+
+
+def file_argument(command: Command) -> Command:
+    """Adds the argument FILE; what is wrong with it is for the library to say."""
+    return click.argument("file", type=click.Path())(command)
+
+
+def _decorated(command: Any, decorators: tuple[Decorator, ...]) -> Any:
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command
+
+
+class Verb(click.Command):
+    """A command whose docstring is its help: paragraphs are wrapped, indented examples kept as they are."""
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the docstring."""
+        with formatter.indentation():
+            for paragraph in (self.help or "").split("\n\n"):
+                formatter.write_paragraph()
+                if paragraph.startswith(" "):
+                    for line in paragraph.splitlines():
+                        formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+                else:
+                    formatter.write_text(" ".join(paragraph.split("\n")))
+
+
+def verb(name: str) -> Callable[[Callable[..., None]], click.Command]:
+    """Makes a function a command."""
+    return click.command(name, cls=Verb)

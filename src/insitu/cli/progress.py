@@ -1,0 +1,78 @@
+"""Long work: a bar on the terminal once it takes a while, and stopping at a safe place."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+from insitu.cli.interrupts import deferred
+
+# Work that ends sooner needs no bar: about the time after which people wonder.
+PATIENCE_S: Final = 0.5
+
+
+class Work(NamedTuple):
+    """What long calls of the library take."""
+
+    progress: Callable[[int, int], None] | None
+    cancel: Callable[[], bool]
+
+
+@contextmanager
+def work(label: str, *, silent: bool = False) -> Iterator[Work]:
+    """Defers signals to the next safe place, and shows a bar if standard error is a terminal.
+
+    Args:
+        label: what is being done, as ``Replacing``.
+        silent: no bar.
+    """
+    bar = _Bar(label) if not silent and sys.stderr.isatty() else None
+    with deferred() as cancel:
+        try:
+            yield Work(bar.show if bar else None, cancel)
+        finally:
+            if bar:
+                bar.close()
+
+
+class _Bar:
+    """A progress bar that appears late and leaves no trace."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._began = time.monotonic()
+        self._show: Callable[[int, int], None] | None = None
+        self._stop: Callable[[], None] = lambda: None
+
+    def show(self, done: int, total: int) -> None:
+        """Moves the bar; a new total starts a new phase."""
+        if self._show is None:
+            if time.monotonic() - self._began < PATIENCE_S:
+                return
+            self._show, self._stop = _started(self._label)
+        self._show(done, total)
+
+    def close(self) -> None:
+        """Removes the bar."""
+        self._stop()
+
+
+def _started(label: str) -> tuple[Callable[[int, int], None], Callable[[], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    progress = Progress(
+        "{task.description}",
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    task = progress.add_task(label)
+    progress.start()
+    return lambda done, total: progress.update(task, completed=done, total=total), progress.stop

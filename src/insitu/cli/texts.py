@@ -1,0 +1,111 @@
+"""The text an edit puts into a file: ``--text``, ``--from FILE``, ``--hex`` or ``-`` (standard input)."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from insitu.cli.addresses import typed
+from insitu.errors import AccessError, FileKindError, MissingFileError, RequestError
+
+if TYPE_CHECKING:
+    import insitu
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+_LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")
+
+
+@dataclass(frozen=True)
+class Text:
+    """What was given.
+
+    Args:
+        given: characters from the command line, or bytes from elsewhere, which are in the file's encoding.
+        exact: the bytes are meant as they are, at lines, too.
+    """
+
+    given: str | bytes
+    exact: bool = False
+
+    def in_encoding(self, encoding: str) -> bytes:
+        """The bytes to put into a file of this encoding."""
+        return self.given if isinstance(self.given, bytes) else typed(self.given, encoding)
+
+    def lines(self, doc: insitu.Document) -> list[str]:
+        """The text as lines, which get the file's endings; a text without any is one empty line."""
+        if isinstance(self.given, bytes):
+            return _LINES.findall(self.given.decode(doc.encoding, "surrogateescape")) or [""]
+        return _LINES.findall(self.given) or [""]
+
+
+def read_text(text: str | None, source: str | None, digits: str | None, dash: str | None, exact: bool) -> Text:
+    """The text that the options give.
+
+    Raises:
+        click.UsageError: they give none, or several.
+        RequestError: the file it comes from cannot be read.
+    """
+    given = [option is not None for option in (text, source, digits, dash)]
+    if sum(given) != 1:
+        only = "only one of" if any(given) else "the text:"
+        raise click.UsageError(f"Give {only} --text TEXT, --from FILE, --hex DIGITS or - (standard input).")
+    if text is not None:
+        return Text(text.encode("utf-8", "surrogateescape") if exact else text, exact)
+    if digits is not None:
+        return Text(parsed_hex(digits), exact=True)
+    return Text(content_of(source or "-"), exact)
+
+
+def parsed_hex(digits: str) -> bytes:
+    """Bytes from hexadecimal digits; spaces between bytes are allowed."""
+    try:
+        return bytes.fromhex(digits)
+    except ValueError as error:
+        raise click.UsageError(f"--hex takes pairs of hexadecimal digits: {error}.") from None
+
+
+def content_of(source: str) -> bytes:
+    """All bytes of a file, or of standard input where it is ``-``."""
+    try:
+        if source == "-":
+            return click.get_binary_stream("stdin").read()
+        with open(source, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        raise MissingFileError(f"There is no file {source} to take the text from.", path=source) from None
+    except IsADirectoryError:
+        raise FileKindError(f"{source} is a folder, not a file to take the text from.", path=source) from None
+    except PermissionError:
+        raise AccessError(f"The file {source} may not be read.", path=source) from None
+    except OSError as error:
+        raise RequestError(f"The text cannot be read from {source}: {error.strerror}.", path=source) from error
+
+
+_OPTIONS: Final = (
+    click.argument("dash", type=click.Choice(["-"]), required=False, metavar="[-]"),
+    click.option("--text", help="The text itself."),
+    click.option("--from", "source", type=click.Path(), metavar="FILE", help="Take the text from a file."),
+    click.option("--hex", "digits", metavar="DIGITS", help="Bytes as hexadecimal digits; implies --exact."),
+    click.option("--exact", is_flag=True, help="Put the bytes as given: no line ending is added or changed."),
+)
+
+
+def text_options(command: Command) -> Command:
+    """Adds the options that give the text; the command gets ``text``."""
+
+    @functools.wraps(command)
+    def given(
+        *args: Any, text: str | None, source: str | None, digits: str | None, dash: str | None, exact: bool, **rest: Any
+    ) -> None:
+        command(*args, text=read_text(text, source, digits, dash, exact), **rest)
+
+    result: Any = given
+    for option in reversed(_OPTIONS):
+        result = option(result)
+    return result  # type: ignore[no-any-return]

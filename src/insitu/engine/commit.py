@@ -1,0 +1,347 @@
+"""The commit: from a written draft to a closed operation, in the one order that survives a crash.
+
+Before the commit point every failure leaves the old file and no trace. After it, in place, a failed write
+is rolled back while everything overwritten is saved; a failed sync, or a failure while data is being
+moved, leaves the journal for recovery, which goes forward (docs/journal.md).
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from insitu.core.check import check
+from insitu.core.columns import Splices
+from insitu.core.plan import Choice, Plan, Target
+from insitu.core.policy import Policy
+from insitu.core.protocols import Cancel, Progress
+from insitu.core.records import State
+from insitu.core.spans import Span
+from insitu.engine.execute import Executor
+from insitu.engine.history import next_number, retain
+from insitu.engine.journal import Journal
+from insitu.engine.pools import PAYLOAD_BYTES, Repeat
+from insitu.engine.recover import retire, roll_back
+from insitu.engine.site import Site
+from insitu.engine.snapshot import Generation
+from insitu.errors import CancelledError, LimitError, StaleError, StorageError, SyncError
+from insitu.planners.choose import choose
+from insitu.storage.base import File, Stat
+
+# How much of the free space the history may take if the policy names no figure.
+HISTORY_SHARE = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What a commit did."""
+
+    operation: int
+    """The operation's number in the file's history; 0 where nothing changed."""
+    before: Generation
+    after: Generation
+    plan: str
+    """Planner and form, as ``overwrite/atoms``."""
+    splices: int
+    size_before: int
+    size_after: int
+    bytes_read: int
+    bytes_written: int
+    seconds: float
+    lock_wait_s: float
+    rebased_over: tuple[int, ...] = ()
+    """Operations of others, committed since the document was opened, that this one was moved past."""
+
+    def as_dict(self) -> dict[str, object]:
+        """The receipt as plain values, for programs."""
+        values = asdict(self)
+        return {**values, "before": self.before.token, "after": self.after.token}
+
+
+class Draft:
+    """A journal being written for a locked target: splices and their bytes go in, a commit comes out.
+
+    Args:
+        target: open for writing, locked, recovered.
+        kind: ``"edit"``, ``"undo"`` or ``"redo"``.
+        of: the operation undone or redone.
+    """
+
+    def __init__(
+        self, site: Site, target: File, policy: Policy, *, kind: str = "edit", of: int = 0, lock_wait_s: float = 0.0
+    ) -> None:
+        self.site = site
+        self.target = target
+        self.policy = policy
+        self._began = time.monotonic()
+        self._lock_wait_s = lock_wait_s
+        self._before = target.stat()
+        site.prepare(self._before)
+        site.sweep()
+        self.number = next_number(site)
+        header = {
+            "version": 1,
+            "operation": self.number,
+            "kind": kind,
+            "of": of,
+            "identity": target.identity(),
+            "before": {"size": self._before.size, "mtime_ns": self._before.mtime_ns, "inode": self._before.inode},
+            "boot": site.volume.boot_id(),
+            "time": time.time(),
+        }
+        self.journal = Journal.create(site.volume, site.draft, secrets.randbits(63), header)
+
+    def discard(self) -> None:
+        """Drops the draft; the target was not touched."""
+        self.journal.close()
+        self.site.sweep()
+        self.site.tidy()
+
+    def choose(self) -> Choice:
+        """The plan that a commit would carry out."""
+        return plan_for(self.site, self.target, self.journal.splices, self.policy)
+
+    def commit(
+        self,
+        *,
+        replaced_unit: bytes | None = None,
+        rebased_over: tuple[int, ...] = (),
+        progress: Progress | None = None,
+        cancel: Cancel | None = None,
+    ) -> Receipt:
+        """Carries the draft out.
+
+        Args:
+            replaced_unit: what every splice replaces, where it is the same for all (search and replace).
+
+        Raises:
+            LimitError, NoPlanError, NoSpaceError, CancelledError: before the commit point; old.
+            StorageError: see ``file_state``.
+        """
+        try:
+            choice = self.choose()
+            plan = choice.plan
+            check(plan, self.journal.splices)
+            kept = self._save_replaced(plan, replaced_unit)
+            if cancel is not None and cancel():
+                raise CancelledError(f"Cancelled before the commit point; {self.site.path} is unchanged.")
+            run = self._swap if plan.swaps else self._edit_in_place
+            commit_point = run(plan, kept, progress)
+        except BaseException as error:
+            self.discard()
+            if isinstance(error, StorageError):
+                error.file_state = "old"
+            raise
+        return self._receipt(plan, commit_point(), rebased_over)
+
+    def _receipt(self, plan: Plan, after: Stat, rebased_over: tuple[int, ...]) -> Receipt:
+        kept = self.policy.history > 0
+        retain(self.site, self.policy.history, self._history_bytes())
+        before = Generation.of(self._before, self.number - 1)
+        return Receipt(
+            operation=self.number,
+            before=before,
+            after=Generation.of(after, self.number if kept else before.operation),
+            plan=f"{plan.planner}/{plan.form}",
+            splices=self.journal.splices.summary.count,
+            size_before=self._before.size,
+            size_after=after.size,
+            bytes_read=plan.cost.read_bytes,
+            bytes_written=plan.cost.written_bytes,
+            seconds=time.monotonic() - self._began,
+            lock_wait_s=self._lock_wait_s,
+            rebased_over=rebased_over,
+        )
+
+    def _history_bytes(self) -> int:
+        if self.policy.history_bytes is not None:
+            return self.policy.history_bytes
+        return self.site.facts().free_bytes // HISTORY_SHARE
+
+    def _save_replaced(self, plan: Plan, unit: bytes | None) -> str:
+        """Saves what the splices replace, for undo; returns where it is."""
+        replaced = self.journal.splices.summary.old_bytes
+        if self.policy.history == 0 and not plan.swaps:
+            return "none"
+        if self.policy.history and replaced > self._history_bytes():
+            raise LimitError(
+                f"Undo would need {replaced:,} bytes, and the history may take {self._history_bytes():,}. "
+                f"The file {self.site.path} is unchanged.",
+                hint="Commit without undo (history=0, --no-undo), or allow more (history_bytes).",
+                needed_bytes=replaced,
+                allowed_bytes=self._history_bytes(),
+            )
+        if plan.planner == "overwrite":
+            return "covers"
+        if unit and replaced:
+            self.journal.add_old(Repeat(unit, replaced // len(unit)))
+            return "pool"
+        for data in _replaced(self.journal.splices, self.target):
+            self.journal.add_old(data)
+        return "pool"
+
+    def _sealed_plan(self, plan: Plan, kept: str, **facts: Any) -> dict[str, Any]:
+        summary = self.journal.splices.summary
+        return {
+            "planner": plan.planner,
+            "form": plan.form,
+            "layout": plan.layout,
+            "swaps": plan.swaps,
+            "old": kept,
+            "history": self.policy.history > 0,
+            "summary": summary._asdict(),
+            **facts,
+        }
+
+    def _edit_in_place(self, plan: Plan, kept: str, progress: Progress | None) -> Callable[[], Stat]:
+        """Names the durable journal; what is returned passes the commit point and runs the plan."""
+        site, facts = self.site, self.site.facts()
+        for spans, data in _batches(plan.program.covers(), self.target):
+            self.journal.add_covers(spans, data)
+        grown = Span(self._before.size, plan.program.result_size + plan.layout.gap_bytes)
+        marked = facts.marks and (plan.moves or self._before.links > 1 or not site.beside)
+        self.journal.seal(self._sealed_plan(plan, kept, marked=marked), plan.layout.atom_bytes)
+        if grown.size > 0 and facts.reserve:
+            self._reserve(grown)
+        site.volume.rename(site.draft, site.journal)
+
+        def run() -> Stat:
+            try:
+                site.volume.sync_folder(site.state)  # J1: from here on recovery runs forward
+                if marked:
+                    self.target.set_mark(b"%x" % self.journal.salt)
+                Executor(plan, self.journal, self.target, sparse=self._sparse(), progress=progress).run()
+            except StorageError as error:
+                undone = not isinstance(error, SyncError) and roll_back(site, self.journal, plan, self.target)
+                error.file_state = "old" if undone else "awaiting recovery"
+                self.journal.close()
+                raise
+            if self.policy.durability == "fast":
+                self.journal.close()
+                return self.target.stat()
+            return retire(site, self.journal, self.target)
+
+        return run
+
+    def _reserve(self, grown: Span) -> None:
+        """Allocates what the file grows by, so that a full disk strikes while it is old (J5)."""
+        try:
+            self.target.reserve(grown)
+        except StorageError:
+            # Cutting a file to its own size gives back what was allocated behind its end.
+            self.target.resize(self._before.size)
+            raise
+
+    def _swap(self, plan: Plan, kept: str, progress: Progress | None) -> Callable[[], Stat]:
+        """Builds the new file and renames it over the old one, which is the commit point (J7)."""
+        site, volume = self.site, self.site.volume
+        new = volume.open(site.successor, write=True, create=True)
+        try:
+            Executor(plan, self.journal, new, source=self.target, progress=progress).build()
+            new.take_metadata(self.target)
+            new.sync()
+            new.lock()
+            self._refuse_if_moved()
+            if self.policy.history:
+                sealed = self._sealed_plan(plan, kept, marked=False, successor=new.identity())
+                self.journal.seal(sealed, plan.layout.atom_bytes)
+                volume.rename(site.draft, site.journal)
+                volume.sync_folder(site.state)
+            volume.rename(site.successor, site.path)
+        except BaseException:
+            new.close()
+            volume.remove(site.journal)
+            raise
+
+        def run() -> Stat:
+            try:
+                volume.sync_folder(site.folder)
+                if self.policy.history:
+                    return retire(site, self.journal, new)
+                self.journal.close()
+                site.sweep()
+                site.tidy()
+                return new.stat()
+            except SyncError as error:
+                error.file_state = "new"
+                raise
+            finally:
+                new.close()
+
+        return run
+
+    def _refuse_if_moved(self) -> None:
+        now = self.target.stat()
+        if (now.size, now.mtime_ns) != (self._before.size, self._before.mtime_ns):
+            raise StaleError(
+                f"The file {self.site.path} was changed by somebody else while it was being rewritten; "
+                "their change is kept, ours was not made.",
+                hint="Try again.",
+                path=self.site.path,
+            )
+
+    def _sparse(self) -> bool:
+        return self.site.facts().punch and self.target.next_hole(0) < self._before.size
+
+
+def plan_for(site: Site, target: File, splices: Splices, policy: Policy) -> Choice:
+    """The plan for a patch of an open target."""
+    status = target.stat()
+    info = Target(
+        links=status.links,
+        dense_from=_dense_from(target, splices.summary.first, status.size),
+        swappable=not _is_mount_point(site),
+        history=policy.history > 0,
+    )
+    return choose(splices, site.facts(), policy, info)
+
+
+def _dense_from(target: File, first: int, size: int) -> int:
+    """An offset from which on the file has no hole, not after ``first`` if there is none behind it."""
+    start = max(0, first - PAYLOAD_BYTES)
+    return start if size == 0 or target.next_hole(start) >= size else size
+
+
+def _is_mount_point(site: Site) -> bool:
+    status, folder = site.volume.stat(site.path), site.volume.stat(site.folder)
+    return status is not None and folder is not None and status.device != folder.device
+
+
+def _replaced(splices: Splices, target: File) -> Iterator[bytes]:
+    """Yields what the splices replace, in order, gathered into payloads."""
+    gathered: list[bytes] = []
+    size = 0
+    for block in splices.blocks():
+        for i, start in enumerate(block.starts):
+            stop = block.stop(i)
+            while start < stop:
+                part = target.read(start, min(stop - start, PAYLOAD_BYTES))
+                gathered.append(part)
+                start += len(part)
+                size += len(part)
+                if size >= PAYLOAD_BYTES:
+                    yield b"".join(gathered)
+                    gathered, size = [], 0
+    if gathered:
+        yield b"".join(gathered)
+
+
+def _batches(covers: Iterator[Span], target: File) -> Iterator[tuple[list[Span], list[bytes]]]:
+    """Yields covers with their bytes, in batches of about a payload."""
+    spans: list[Span] = []
+    data: list[bytes] = []
+    size = 0
+    for cover in covers:
+        for start in range(cover.start, cover.stop, PAYLOAD_BYTES):
+            span = Span(start, min(start + PAYLOAD_BYTES, cover.stop))
+            spans.append(span)
+            data.append(target.read(span.start, span.size))
+            size += span.size
+            if size >= PAYLOAD_BYTES:
+                yield spans, data
+                spans, data, size = [], [], 0
+    if spans:
+        yield spans, data

@@ -1,0 +1,140 @@
+"""The executor: runs any legal plan, from any checkpoint. Recovery is this same code, started later.
+
+The order that everything rests on (docs/journal.md): the journal is durable before the target's first byte
+changes (J1); a segment's writes are durable before its checkpoint (J4), and its checkpoint before the next
+segment's first write (J5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from insitu.core.columns import render
+from insitu.core.plan import WINDOW_BYTES, Plan
+from insitu.core.protocols import Progress
+from insitu.core.records import State
+from insitu.core.spans import Span
+from insitu.core.steps import Collapse, Insert, Move, Place, Resize, Step, Transfer
+from insitu.engine.journal import Journal
+from insitu.engine.ranges import finish_collapse, finish_insert
+from insitu.errors import InternalError
+from insitu.storage.base import File
+
+
+class Executor:
+    """Carries a plan's steps out on a target.
+
+    Args:
+        plan: legal for the journal's splices; the checker has said so.
+        journal: sealed, except for a rewrite, which is only read.
+        target: open for writing, locked; for a rewrite, the new file.
+        source: where base bytes are read from; the target itself but for a rewrite.
+        sparse: whether holes are to be looked for and kept.
+        progress: told how many bytes of the result are in place.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        journal: Journal,
+        target: File,
+        *,
+        source: File | None = None,
+        sparse: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
+        self._plan = plan
+        self._journal = journal
+        self._splices = journal.splices
+        self._target = target
+        self._source = source or target
+        self._sparse = sparse
+        self._report = progress
+        self._written_bytes = 0
+        self._buffer = memoryview(bytearray())
+
+    def run(self, segments_done: int = 0) -> None:
+        """Runs the segments from a checkpoint on, each followed by its own.
+
+        Crash: the running segment's writes may be lost, torn or reordered; it is run again.
+        """
+        total = self._plan.cost.overwritten_bytes
+        for number, segment in enumerate(self._plan.program.segments()):
+            if number < segments_done:
+                continue
+            if number > segments_done:
+                self._journal.note(State.RUNNING, number)  # J5: durable before this segment's first write
+            for step in segment:
+                self._perform(step)
+                if self._report is not None:
+                    self._report(min(self._written_bytes, total), total)
+            self._target.sync()  # J4: durable before the checkpoint that says so
+
+    def build(self) -> None:
+        """Runs a rewrite's segments into the new file; nothing needs a checkpoint before the swap."""
+        total = self._splices.result_size
+        for segment in self._plan.program.segments():
+            for step in segment:
+                self._perform(step)
+                if self._report is not None:
+                    self._report(min(self._written_bytes, total), total)
+
+    def _perform(self, step: Step) -> None:
+        match step:
+            case Place():
+                self._place(step)
+            case Move(source, offset):
+                data = self._read_at(0)(source.start, source.size)
+                self._target.write(offset, data)
+                self._written_bytes += source.size
+            case Resize(size):
+                self._target.resize(size)
+            case Transfer(base, offset):
+                self._target.copy_from(self._source, base.start, offset, base.size)
+                self._written_bytes += base.size
+            case Insert(offset, size):
+                finish_insert(self._target, offset, size, self._splices.base_size)
+            case Collapse(offset, size):
+                finish_collapse(self._target, offset, size, self._splices.result_size)
+            case _:
+                raise InternalError(f"The executor does not know the step {step}.")
+
+    def _place(self, step: Place) -> None:
+        window = self._splices.window(step.result)
+        self._written_bytes += step.result.size
+        if self._sparse and not window.starts and self._kept_as_hole(window.base, step):
+            return
+        self._target.write(step.offset, render(window, self._journal.new, self._read_at(step.displacement)))
+
+    def _kept_as_hole(self, base: Span, step: Place) -> bool:
+        """Punches a hole where the source is one."""
+        source = base.moved(step.displacement)
+        if any(saved for _, saved in self._journal.covers.stretches(base)):
+            return False
+        if self._source.next_data(source.start) < source.stop:
+            return False
+        self._target.punch(step.written)
+        return True
+
+    def _read_at(self, displacement: int) -> Callable[[int, int], memoryview]:
+        """Reads base bytes: from the covers where they are saved, else from where they lie now.
+
+        What it returns is valid until it reads again.
+        """
+
+        def read(offset: int, size: int) -> memoryview:
+            if size > len(self._buffer):
+                self._buffer = memoryview(bytearray(max(size, WINDOW_BYTES)))
+            buffer = self._buffer[:size]
+            if not len(self._journal.covers):
+                self._source.read_into(offset + displacement, buffer)
+                return buffer
+            for part, saved in self._journal.covers.stretches(Span(offset, offset + size)):
+                view = buffer[part.start - offset : part.stop - offset]
+                if saved:
+                    view[:] = self._journal.covers.read(part)
+                else:
+                    self._source.read_into(part.start + displacement, view)
+            return buffer
+
+        return read

@@ -1,0 +1,205 @@
+"""The history: closed journals, from which operations are undone, redone and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from insitu.core.columns import NO_SPLICES, Block, Head, Splices, summarize
+from insitu.core.spans import Span
+from insitu.engine.journal import Journal
+from insitu.engine.pools import PAYLOAD_BYTES
+from insitu.engine.site import Site
+from insitu.errors import UndoError
+from insitu.storage.base import File
+
+
+State = tuple[int, int, int]
+"""Inode, size and mtime of a file at one moment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One committed edit."""
+
+    number: int
+    kind: str
+    """``"edit"``, ``"undo"`` or ``"redo"``."""
+    of: int
+    """The operation that an undo or redo speaks of; 0 for an edit."""
+    time: float
+    """Seconds since the epoch."""
+    planner: str
+    splices: int
+    size_before: int
+    size_after: int
+    stored_bytes: int
+    """What keeping it costs on disk."""
+    before: State
+    after: State
+
+
+def operations(site: Site) -> list[Operation]:
+    """The operations of a file that are still kept, oldest first."""
+    found = []
+    for number in site.operations():
+        with opened(site, number) as journal:
+            found.append(_operation(journal))
+    return found
+
+
+def next_number(site: Site) -> int:
+    """The number of the next operation; 0 is the original."""
+    numbers = site.operations()
+    return numbers[-1] + 1 if numbers else 1
+
+
+@contextmanager
+def opened(site: Site, number: int) -> Iterator[Journal]:
+    """The journal of a closed operation.
+
+    Raises:
+        UndoError: it is not kept (any more).
+    """
+    path = site.operation(number)
+    if site.volume.stat(path) is None:
+        kept = site.operations()
+        span = f"{kept[0]} to {kept[-1]}" if kept else "none"
+        raise UndoError(
+            f"Operation {number} of {site.path} is not in the history.",
+            hint=f"Operations kept: {span}.",
+            operation=number,
+        )
+    file = site.volume.open(path)
+    try:
+        yield Journal.load(file)
+    finally:
+        file.close()
+
+
+def _operation(journal: Journal) -> Operation:
+    header, plan, closed = journal.header, journal.plan, journal.progress
+    before = header["before"]
+    return Operation(
+        number=header["operation"],
+        kind=header["kind"],
+        of=header["of"],
+        time=header["time"],
+        planner=plan["planner"],
+        splices=plan["summary"]["count"],
+        size_before=before["size"],
+        size_after=closed.size,
+        stored_bytes=journal.file.size(),
+        before=(before["inode"], before["size"], before["mtime_ns"]),
+        after=(closed.inode, closed.size, closed.mtime_ns),
+    )
+
+
+def retain(site: Site, count: int, size_bytes: int) -> None:
+    """Forgets the oldest operations beyond ``count`` or ``size_bytes``; the newest is always kept."""
+    numbers = site.operations()
+    total = 0
+    for kept, number in enumerate(reversed(numbers)):
+        if kept < count:
+            status = site.volume.stat(site.operation(number))
+            total += status.size if status else 0
+        if kept >= count or (kept and total > size_bytes):
+            for old in numbers[: len(numbers) - kept]:
+                site.volume.remove(site.operation(old))
+            site.tidy()
+            return
+
+
+def stacks(site: Site) -> tuple[list[int], list[int]]:
+    """What undo and redo would take next, at the ends of two lists.
+
+    Returns:
+        Numbers of the edits and redos in effect, and of the undos that no redo has taken back.
+    """
+    done: list[int] = []
+    undone: list[int] = []
+    for operation in operations(site):
+        if operation.kind == "undo":
+            done = [number for number in done if number != operation.of]
+            undone.append(operation.number)
+            continue
+        if operation.kind == "edit":
+            undone.clear()
+        else:
+            undone = [number for number in undone if number != operation.of]
+        done.append(operation.number)
+    return done, undone
+
+
+def since(site: Site, number: int) -> list[int]:
+    """The operations after ``number`` whose effects remain: an undo takes its operation along with it."""
+    left: list[int] = []
+    for operation in operations(site):
+        if operation.number <= number:
+            continue
+        if operation.kind == "undo" and left and left[-1] == operation.of:
+            left.pop()
+        else:
+            left.append(operation.number)
+    return left
+
+
+def chained(site: Site, then: State, number: int, now: State) -> list[int] | None:
+    """The operations that lead from one state of the file to another; None where something else did.
+
+    Args:
+        then: the state when operation ``number`` was the latest.
+    """
+    at = then
+    numbers = []
+    for operation in operations(site):
+        if operation.number > number:
+            if operation.before != at:
+                return None
+            at = operation.after
+            numbers.append(operation.number)
+    return numbers if at == now else None
+
+
+def moved_past(splices: Splices, over: Splices) -> Splices | Span:
+    """The splices as they are after ``over`` was applied to the same base.
+
+    Returns:
+        The moved splices; or the first span that ``over`` changed, which is a conflict.
+    """
+    blocks = []
+    summary = NO_SPLICES
+    for block in splices.blocks():
+        starts = []
+        for i, start in enumerate(block.starts):
+            span = over.moved(Span(start, block.stop(i)))
+            if span is None:
+                return Span(start, block.stop(i))
+            starts.append(span.start)
+        blocks.append(Block(starts, block.olds, block.news))
+        summary = summarize(blocks[-1], summary)
+    heads = [Head(block.starts[0], block.result_start(0)) for block in blocks]
+    return Splices(over.result_size, summary, heads, blocks.__getitem__)
+
+
+def check_written(journal: Journal, splices: Splices, target: File) -> None:
+    """Refuses where the file no longer holds what the operation wrote.
+
+    Args:
+        splices: the inverse of the operation's, moved to where they lie now.
+    """
+    offset = 0
+    for block in splices.blocks():
+        for i, start in enumerate(block.starts):
+            stop = block.stop(i)
+            while start < stop:
+                size = min(stop - start, PAYLOAD_BYTES)
+                if target.read(start, size) != journal.new.read(offset, size):
+                    raise UndoError(
+                        f"Bytes {start}:{stop} no longer hold what operation {journal.header['operation']} "
+                        "wrote; the file is unchanged.",
+                        hint="Somebody else changed them since. See: insitu diff FILE OP",
+                    )
+                start += size
+                offset += size

@@ -1,0 +1,263 @@
+"""The journal of one operation: a draft while it is written, open after the commit point, then history.
+
+The file is a preamble, records, and, on atoms of their own, two progress slots written in turn. All but
+the slots is durable before the file gets the name under which recovery looks for it (J1), so a journal
+under that name that does not check out was damaged and is never ignored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from insitu.core.columns import NO_SPLICES, Block, Head, Splices, summarize
+from insitu.core.records import (
+    HEAD_BYTES,
+    MAGIC,
+    PREAMBLE,
+    SLOT_BYTES,
+    Kind,
+    Progress,
+    State,
+    checksum,
+    pack_block,
+    pack_record,
+    pack_slot,
+    unpack_block,
+    unpack_record,
+    unpack_slot,
+)
+from insitu.core.spans import Span, ceil
+from insitu.engine.pools import PAYLOAD_BYTES, Covers, JournalPool, Repeat
+from insitu.errors import JournalDamagedError
+from insitu.storage.base import File, Stat, Volume
+
+# Enough of a record to index it without its payload, for all kinds but covers.
+_GLANCE_BYTES = 4096
+
+
+class Journal:
+    """An operation's record: who did what to which file, its splices, their bytes, and how far it came.
+
+    Attributes:
+        header: identity of the target, operation number and kind, size before, time.
+        plan: planner, form, layout and summary; empty until ``seal``.
+        new: the bytes that splices bring.
+        old: the bytes they replace, where they are not in ``covers``.
+        covers: saved spans of the base.
+    """
+
+    def __init__(self, file: File, salt: int) -> None:
+        self.file = file
+        self.salt = salt
+        self.header: Mapping[str, Any] = {}
+        self.plan: Mapping[str, Any] = {}
+        self.new = JournalPool(self._load)
+        self.old = JournalPool(self._load)
+        self.covers = Covers(self._load)
+        self._summary = NO_SPLICES
+        self._heads: list[Head] = []
+        self._blocks: list[int] = []
+        self._end = PREAMBLE.size
+        self._unwritten = bytearray(PREAMBLE.pack(MAGIC, salt))
+        self._slots_at = 0
+        self._progress = Progress(0, State.RUNNING, 0)
+
+    # Writing the draft
+
+    @classmethod
+    def create(cls, volume: Volume, path: str, salt: int, header: Mapping[str, Any]) -> Journal:
+        """Starts a draft; nothing but the file's name reaches the disk until a MiB has gathered."""
+        journal = cls(volume.open(path, write=True, create=True), salt)
+        journal.header = header
+        journal._append(Kind.HEADER, json.dumps(header).encode())
+        return journal
+
+    def add_splices(self, block: Block) -> None:
+        """Appends splices that follow those before, in base order."""
+        self._summary = summarize(block, self._summary)
+        self._heads.append(Head(block.starts[0], block.result_start(0)))
+        self._blocks.append(self._append(Kind.SPLICES, pack_block(block)))
+
+    def add_new(self, data: bytes | memoryview | Repeat) -> None:
+        """Appends to the bytes that splices bring."""
+        self._add_pool(Kind.NEW, self.new, data)
+
+    def add_old(self, data: bytes | memoryview | Repeat) -> None:
+        """Appends to the bytes that splices replace."""
+        self._add_pool(Kind.OLD, self.old, data)
+
+    def add_covers(self, spans: list[Span], data: list[bytes]) -> None:
+        """Saves spans of the base."""
+        payload = Covers.pack(spans, data)
+        self.covers.note(payload, self._append(Kind.COVERS, payload))
+
+    def seal(self, plan: Mapping[str, Any], atom_bytes: int) -> None:
+        """Completes the draft and makes its contents durable; its name is the caller's to give (J1)."""
+        self.plan = {**plan, "atom_bytes": atom_bytes}
+        self._append(Kind.PLAN, json.dumps(self.plan).encode())
+        self._slots_at = ceil(self._end, atom_bytes)
+        # Slots live on atoms of their own: spoiling one spoils neither the other nor a record.
+        self._unwritten += bytes(self._slots_at + 2 * atom_bytes - self._end)
+        self._end = self._slots_at + 2 * atom_bytes
+        self._flush()
+        self.file.sync()
+
+    def _add_pool(self, kind: Kind, pool: JournalPool, data: bytes | memoryview | Repeat) -> None:
+        if isinstance(data, Repeat):
+            payload = pool.pack_repeat(data)
+            pool.note(payload, len(payload), self._append(kind, payload))
+            return
+        view = memoryview(data)
+        for start in range(0, len(view), PAYLOAD_BYTES):
+            payload = pool.pack_bytes(view[start : start + PAYLOAD_BYTES])
+            pool.note(payload, len(payload), self._append(kind, payload))
+
+    def _append(self, kind: Kind, payload: bytes) -> int:
+        offset = self._end
+        self._unwritten += pack_record(kind, payload, self.salt, offset)
+        self._unwritten += payload
+        self._end += HEAD_BYTES + len(payload)
+        if len(self._unwritten) >= PAYLOAD_BYTES:
+            self._flush()
+        return offset
+
+    def _flush(self) -> None:
+        if self._unwritten:
+            self.file.write(self._end - len(self._unwritten), self._unwritten)
+            self._unwritten = bytearray()
+
+    # Progress
+
+    @property
+    def progress(self) -> Progress:
+        """How far the operation came, as last noted."""
+        return self._progress
+
+    def note(self, state: State, segments_done: int, *, after: Stat | None = None, durable: bool = True) -> None:
+        """Records how far the operation came, in the slot that is not the newest (J5)."""
+        closing = (after.size, after.mtime_ns, after.ctime_ns, after.inode) if after else ()
+        self._progress = Progress(self._progress.sequence + 1, state, segments_done, *closing)
+        at = self._slots_at + self._progress.sequence % 2 * int(self.plan["atom_bytes"])
+        self.file.write(at, pack_slot(self._progress, self.salt, at))
+        if durable:
+            self.file.sync()
+
+    # Reading
+
+    @classmethod
+    def load(cls, file: File, *, whole: bool = False) -> Journal:
+        """Reads a sealed journal; ``whole`` checks every byte of it, as recovery must before it writes.
+
+        Raises:
+            JournalDamagedError: it does not check out.
+        """
+        magic, salt = _preamble(file)
+        if magic != MAGIC:
+            raise _damaged(file.path, "it does not begin as a journal of this version does")
+        journal = cls(file, salt)
+        journal._unwritten = bytearray()
+        for kind, offset, size in journal._records():
+            journal._index(kind, offset, size)
+            if whole:
+                journal._load(offset)
+            if kind is Kind.PLAN:
+                journal._read_slots(offset + HEAD_BYTES + size)
+                return journal
+        raise _damaged(file.path, "it ends before its plan")
+
+    @property
+    def splices(self) -> Splices:
+        """The operation's splices, over the base."""
+        return Splices(int(self.header["before"]["size"]), self._summary, self._heads, self._block)
+
+    def replaced(self) -> Iterator[bytes | memoryview | Repeat]:
+        """Yields the bytes that the splices replace, in order."""
+        if self.plan["old"] == "pool":
+            yield from self.old.stretches()
+            return
+        for block in self.splices.blocks():
+            for i, start in enumerate(block.starts):
+                for part in _parts(Span(start, block.stop(i))):
+                    yield self.covers.read(part)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self.file.close()
+
+    def _block(self, number: int) -> Block:
+        return unpack_block(self._load(self._blocks[number]))
+
+    def _load(self, offset: int) -> bytes:
+        """A record's payload, checked."""
+        if self._unwritten:
+            self._flush()
+        record = unpack_record(self.file.read(offset, HEAD_BYTES))
+        payload = self.file.read(offset + HEAD_BYTES, record[1]) if record else b""
+        if record is None or checksum(payload, self.salt, offset) != record[2]:
+            raise _damaged(self.file.path, f"the record at byte {offset} fails its checksum")
+        return payload
+
+    def _records(self) -> Iterator[tuple[Kind, int, int]]:
+        offset, end = PREAMBLE.size, self.file.size()
+        while (record := unpack_record(self.file.read(offset, HEAD_BYTES))) is not None:
+            kind, size, _ = record
+            if offset + HEAD_BYTES + size > end:
+                break
+            yield kind, offset, size
+            offset += HEAD_BYTES + size
+
+    def _index(self, kind: Kind, offset: int, size: int) -> None:
+        """Learns where a record's contents are; takes in those of header and plan."""
+        if kind in (Kind.HEADER, Kind.PLAN):
+            values = json.loads(self._load(offset))
+            if kind is Kind.HEADER:
+                self.header = values
+            else:
+                self.plan = values
+        elif kind is Kind.SPLICES:
+            block = unpack_block(self._load(offset))
+            self._summary = summarize(block, self._summary)
+            self._heads.append(Head(block.starts[0], block.result_start(0)))
+            self._blocks.append(offset)
+        else:
+            glance = self.file.read(offset + HEAD_BYTES, min(size, _GLANCE_BYTES))
+            if kind is Kind.COVERS:
+                needed = Covers.columns_bytes(glance)
+                if needed > len(glance):
+                    glance = self.file.read(offset + HEAD_BYTES, needed)
+                self.covers.note(glance, offset)
+            else:
+                pool = self.new if kind is Kind.NEW else self.old
+                pool.note(glance, size, offset)
+
+    def _read_slots(self, end_of_records: int) -> None:
+        atom = int(self.plan["atom_bytes"])
+        self._slots_at = ceil(end_of_records, atom)
+        self._end = self._slots_at + 2 * atom
+        for at in (self._slots_at, self._slots_at + atom):
+            slot = unpack_slot(self.file.read(at, SLOT_BYTES), self.salt, at)
+            if slot is not None and slot.sequence > self._progress.sequence:
+                self._progress = slot
+
+
+def _preamble(file: File) -> tuple[bytes, int]:
+    data = file.read(0, PREAMBLE.size)
+    if len(data) < PREAMBLE.size:
+        return b"", 0
+    magic, salt = PREAMBLE.unpack(data)
+    return magic, salt
+
+
+def _parts(span: Span) -> Iterator[Span]:
+    for start in range(span.start, span.stop, PAYLOAD_BYTES):
+        yield Span(start, min(start + PAYLOAD_BYTES, span.stop))
+
+
+def _damaged(path: str, what: str) -> JournalDamagedError:
+    return JournalDamagedError(
+        f"The journal {path} is damaged: {what}. The file it belongs to was not touched.",
+        hint="If the file is as you want it, move the journal away; else restore the file from a backup.",
+        journal=path,
+    )

@@ -1,0 +1,287 @@
+"""Recovery: what a crash left is found by the next opening that may write, and finished.
+
+    what is found                          what is done
+    a draft, a successor                   removed: they never came to a commit point
+    a journal that cannot be trusted       refused: nothing is touched, nothing is ignored
+    a closed journal                       becomes history
+    a rewrite, the swap done               becomes history;  not done: removed, the file is old
+    an aborted journal                     the covers are written back: old
+    any other                              run on from its last checkpoint: new
+    a marked file without a journal        refused: it may be half-moved
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+from insitu.core.columns import render
+from insitu.core.plan import Cost, Layout, Plan
+from insitu.core.records import State
+from insitu.core.spans import Span
+from insitu.core.steps import Collapse, Insert, Place
+from insitu.engine.execute import Executor
+from insitu.engine.journal import Journal
+from insitu.engine.site import Site
+from insitu.errors import RecoveryNeededError, StorageError
+from insitu.planners.choose import PROGRAMS
+from insitu.storage.base import File, Identity, Stat
+
+Force = Literal["undo", "redo"]
+
+# A sector may be old while its neighbour is new. Source: ATA/NVMe logical blocks of 512 bytes.
+SECTOR_BYTES = 512
+
+
+class Recovered(NamedTuple):
+    """What recovery found and did."""
+
+    path: str
+    outcome: Literal["clean", "new", "old"]
+    operation: int = 0
+
+
+def pending(site: Site) -> bool:
+    """Whether a commit is under way or half-done."""
+    return site.volume.stat(site.journal) is not None
+
+
+def recover(site: Site, target: File, force: Force | None = None) -> Recovered:
+    """Finishes what a crash left, on a locked target.
+
+    Args:
+        force: go on although the file holds bytes that are neither before nor after.
+
+    Raises:
+        RecoveryNeededError, JournalDamagedError: nothing was touched; a person has to choose.
+    """
+    if not (site.trusted(target.stat()) and pending(site)):
+        return _without_journal(site, target)
+    file = site.volume.open(site.journal, write=True)
+    try:
+        site.check_journal(file, target.stat())
+        journal = Journal.load(file, whole=True)
+        # A killed process may have left it in the page cache alone; it is to be relied on from here (J1).
+        file.sync()
+        site.volume.sync_folder(site.state)
+        outcome = _finish(site, journal, target, force)
+    finally:
+        file.close()
+    site.sweep()
+    site.tidy()
+    return outcome
+
+
+def _without_journal(site: Site, target: File) -> Recovered:
+    mark = target.mark()
+    if mark is None:
+        if site.volume.stat(site.draft) is not None:
+            # A killed rewrite without history may have swapped, and not synced: what is seen now must stay.
+            site.volume.sync_folder(site.folder)
+            site.sweep()
+            site.tidy()
+        return Recovered(site.path, "clean")
+    raise RecoveryNeededError(
+        f"The file {site.path} is marked as half-edited, and its journal is not where it should be "
+        f"({site.journal}); it may have been moved away from it.",
+        hint="Bring file and .insitu folder together again and run: insitu recover FILE",
+        path=site.path,
+    )
+
+
+def _finish(site: Site, journal: Journal, target: File, force: Force | None) -> Recovered:
+    number = int(journal.header["operation"])
+    if journal.progress.state is State.CLOSED:
+        _archive(site, journal)
+        return Recovered(site.path, "new", number)
+    if journal.plan["swaps"]:
+        return _finish_swap(site, journal, target, number)
+    plan = plan_of(journal)
+    if force is None:
+        _check_identity(site, journal, target)
+        _check_contents(site, journal, plan, target)
+    if journal.progress.state is State.ABORTED or force == "undo":
+        if not roll_back(site, journal, plan, target):
+            raise RecoveryNeededError(
+                f"The commit of {site.path} was moving data and can only go forward.",
+                hint="Run: insitu recover --force-redo FILE",
+                path=site.path,
+            )
+        return Recovered(site.path, "old", number)
+    sparse = site.facts().punch and target.next_hole(0) < target.size()
+    if journal.plan["marked"] and target.mark() is None:
+        # The crash came between journal and mark: nothing has moved yet, and it must not unmarked.
+        target.set_mark(b"%x" % journal.salt)
+    Executor(plan, journal, target, sparse=sparse).run(journal.progress.segments_done)
+    retire(site, journal, target)
+    return Recovered(site.path, "new", number)
+
+
+def _finish_swap(site: Site, journal: Journal, target: File, number: int) -> Recovered:
+    if Identity(*journal.plan["successor"]) == target.identity():
+        site.volume.sync_folder(site.folder)
+        retire(site, journal, target)
+        return Recovered(site.path, "new", number)
+    site.volume.remove(site.journal)
+    return Recovered(site.path, "old", number)
+
+
+def plan_of(journal: Journal) -> Plan:
+    """The plan a sealed journal holds, compiled again."""
+    layout = Layout(*journal.plan["layout"])
+    planner, form = journal.plan["planner"], journal.plan["form"]
+    return Plan(
+        planner=planner,
+        form=form,
+        layout=layout,
+        program=PROGRAMS[planner, form](journal.splices, layout),
+        cost=Cost(0, 0, 0, 0, 0),
+        visibility="committed",
+        swaps=journal.plan["swaps"],
+        moves=planner != "overwrite",
+    )
+
+
+def retire(site: Site, journal: Journal, target: File) -> Stat:
+    """Closes a journal whose plan is durable in the target (J2); returns the target's status."""
+    if journal.plan["marked"]:
+        target.set_mark(None)
+    after = target.stat()
+    # Not synced: if a power cut takes it back, recovery finds every byte in place and closes it again.
+    journal.note(State.CLOSED, journal.progress.segments_done, after=after, durable=False)
+    _archive(site, journal)
+    return after
+
+
+def _archive(site: Site, journal: Journal) -> None:
+    journal.close()
+    if journal.plan["history"]:
+        site.volume.rename(site.journal, site.operation(int(journal.header["operation"])))
+    else:
+        site.volume.remove(site.journal)
+        site.tidy()
+
+
+def roll_back(site: Site, journal: Journal, plan: Plan, target: File) -> bool:
+    """Writes the covers back, if they hold all that may have been overwritten; old afterwards.
+
+    It begins with a durable abort record, after which recovery only runs backward.
+
+    Returns:
+        Whether it could; where it could not, the journal stays and recovery goes forward.
+    """
+    size = int(journal.header["before"]["size"])
+    if not _reversible(journal, plan, target, size):
+        return False
+    try:
+        if journal.progress.state is not State.ABORTED:
+            journal.note(State.ABORTED, 0)
+        for cover in journal.covers:
+            target.write(cover.start, journal.covers.read(cover))
+        target.resize(size)
+        target.sync()
+        if journal.plan["marked"]:
+            target.set_mark(None)
+        journal.close()
+        site.volume.remove(site.journal)
+        site.volume.sync_folder(site.state)
+    except StorageError:
+        return False
+    site.tidy()
+    return True
+
+
+def _reversible(journal: Journal, plan: Plan, target: File, size: int) -> bool:
+    """Whether all that may have been written lies in covers or behind the old end."""
+    if plan.planner == "overwrite":
+        return True
+    if journal.progress.segments_done:
+        return False
+    first = next(iter(plan.program.segments()))[0]
+    if isinstance(first, Place):
+        return False
+    if isinstance(first, Insert | Collapse):
+        return target.size() == size and target.next_hole(first.offset) >= size
+    return True
+
+
+def _check_identity(site: Site, journal: Journal, target: File) -> None:
+    was = Identity(*journal.header["identity"])
+    now = target.identity()
+    mark = target.mark()
+    marked_by_us = mark is not None and mark == b"%x" % journal.salt
+    if (was.inode, was.birth_ns) != (now.inode, now.birth_ns) or (mark is not None and not marked_by_us):
+        raise _foreign(site, "it is another file than the journal was written for")
+
+
+def _check_contents(site: Site, journal: Journal, plan: Plan, target: File) -> None:
+    """Refuses a file that somebody else changed since the crash (J3).
+
+    Overwritten atoms must hold their bytes from before or after, or be torn between them; after a power
+    cut they may hold anything, for a cut may spoil them. What is being moved cannot be told from outside.
+    """
+    before, after = int(journal.header["before"]["size"]), journal.splices.result_size
+    low, high = min(before, after), max(before, after) + plan.layout.gap_bytes
+    if not low <= target.size() <= high:
+        raise _foreign(site, f"its size is {target.size():,}, neither old nor new nor in between")
+    if plan.planner != "overwrite" or journal.header["boot"] != site.volume.boot_id():
+        return
+    for cover in journal.covers:
+        now = target.read(cover.start, cover.size)
+        old = bytes(journal.covers.read(cover))
+        new = _after(journal, cover)
+        if now not in (old, new) and not _torn(now, old, new):
+            raise _foreign(site, f"bytes {cover.start}:{cover.stop} are neither old nor new")
+
+
+def _after(journal: Journal, cover: Span) -> bytes:
+    splices = journal.splices
+    result = Span(cover.start, min(cover.stop, splices.result_size))
+    if result.size <= 0:
+        return b""
+
+    def saved(offset: int, size: int) -> bytes:
+        span = Span(offset, offset + size)
+        return b"".join(
+            bytes(journal.covers.read(part)) if held else bytes(part.size)
+            for part, held in journal.covers.stretches(span)
+        )
+
+    return bytes(render(splices.window(result), journal.new, saved))
+
+
+def _torn(now: bytes, old: bytes, new: bytes) -> bool:
+    """Whether every sector is old or new, or made of nothing but old and new bytes."""
+    for at in range(0, len(now), SECTOR_BYTES):
+        sector = slice(at, at + SECTOR_BYTES)
+        a, b, c = now[sector], old[sector], new[sector]
+        if a in (b[: len(a)], c[: len(a)]):
+            continue
+        if any(a[i : i + 1] not in (b[i : i + 1], c[i : i + 1]) for i in range(len(a))):
+            return False
+    return True
+
+
+def _foreign(site: Site, what: str) -> RecoveryNeededError:
+    return RecoveryNeededError(
+        f"A commit of {site.path} was interrupted, and somebody else changed the file since: {what}. "
+        "Nothing was touched.",
+        hint="Choose with: insitu recover --force-undo FILE, or insitu recover --force-redo FILE",
+        path=site.path,
+    )
+
+
+def report(site: Site) -> dict[str, Any]:
+    """What is pending at a site, for people and programs, without touching anything."""
+    file = site.volume.open(site.journal)
+    try:
+        journal = Journal.load(file)
+        return {
+            "path": site.path,
+            "operation": journal.header["operation"],
+            "planner": journal.plan["planner"],
+            "segments_done": journal.progress.segments_done,
+            "state": journal.progress.state.name.lower(),
+            "began": journal.header["time"],
+        }
+    finally:
+        file.close()

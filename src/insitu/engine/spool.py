@@ -1,0 +1,112 @@
+"""The spool: splices of any number flow into a draft as columns, their bytes as a string."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from insitu.core.columns import Block
+from insitu.core.patch import Splice
+from insitu.core.pieces import Copy, Fill, Literal, Piece
+from insitu.core.protocols import Reader
+from insitu.core.spans import Span
+from insitu.engine.journal import Journal
+from insitu.engine.pools import PAYLOAD_BYTES, Repeat
+
+# Splices to a block: 1.5 MiB of columns, of which two blocks are in memory at a time.
+BLOCK_SPLICES = 1 << 16
+
+
+class Spool:
+    """Writes splices, sorted and disjoint, to a journal.
+
+    Args:
+        open_source: opens another file that a ``Copy`` names, for reading.
+        base: the base, for a ``Copy`` of its own bytes.
+    """
+
+    def __init__(self, journal: Journal, base: Reader, open_source: Callable[[str], Reader]) -> None:
+        self._journal = journal
+        self._base = base
+        self._open_source = open_source
+        self._starts = array("q")
+        self._olds = array("q", (0,))
+        self._news = array("q", (0,))
+        self._literals: list[bytes] = []
+        self._literal_bytes = 0
+
+    def add(self, splices: Iterable[Splice]) -> None:
+        """Appends splices; ``finish`` must follow the last."""
+        for span, pieces in splices:
+            size = sum(piece.size for piece in pieces)
+            if not size and not span.size:
+                continue
+            self._starts.append(span.start)
+            self._olds.append(self._olds[-1] + span.size)
+            self._news.append(self._news[-1] + size)
+            for piece in pieces:
+                self._add_piece(piece)
+            if len(self._starts) >= BLOCK_SPLICES:
+                self._flush_block()
+
+    def add_columns(self, starts: Any, stops: Any, new: bytes) -> None:
+        """Appends splices that all bring the same bytes, from NumPy columns."""
+        import numpy as np
+
+        self.finish()
+        olds = np.concatenate(([0], np.cumsum(stops - starts))) + self._olds[-1]
+        news = np.arange(len(starts) + 1) * len(new) + self._news[-1]
+        self._journal.add_splices(Block(_column(starts), _column(olds), _column(news)))
+        if new:
+            self._journal.add_new(Repeat(new, len(starts)))
+        self._olds = array("q", (int(olds[-1]),))
+        self._news = array("q", (int(news[-1]),))
+
+    def add_replacements(self, starts: list[int], stops: list[int], news: Iterator[bytes]) -> None:
+        """Appends splices that each bring bytes of their own; ``news`` may go on longer."""
+        spans = map(Span, starts, stops)
+        self.add(Splice(span, (Literal(new),)) for span, new in zip(spans, news, strict=False))
+
+    def finish(self) -> None:
+        """Writes what is still gathered."""
+        self._flush_literals()
+        self._flush_block()
+
+    def _add_piece(self, piece: Piece) -> None:
+        match piece:
+            case Literal(data):
+                self._literals.append(data)
+                self._literal_bytes += len(data)
+                if self._literal_bytes >= PAYLOAD_BYTES:
+                    self._flush_literals()
+            case Fill(byte, count):
+                self._flush_literals()
+                if count:
+                    self._journal.add_new(Repeat(bytes((byte,)), count))
+            case Copy(source, span):
+                self._flush_literals()
+                self._copy(self._base if source is None else self._open_source(source), span)
+
+    def _copy(self, reader: Reader, span: Span) -> None:
+        for start in range(span.start, span.stop, PAYLOAD_BYTES):
+            self._journal.add_new(reader.read(start, min(PAYLOAD_BYTES, span.stop - start)))
+
+    def _flush_literals(self) -> None:
+        if self._literals:
+            self._journal.add_new(b"".join(self._literals))
+            self._literals, self._literal_bytes = [], 0
+
+    def _flush_block(self) -> None:
+        if not self._starts:
+            return
+        self._journal.add_splices(Block(self._starts, self._olds, self._news))
+        self._starts = array("q")
+        self._olds = self._olds[-1:]
+        self._news = self._news[-1:]
+
+
+def _column(values: Any) -> array[int]:
+    import numpy as np
+
+    return array("q", np.ascontiguousarray(values, dtype=np.int64).tobytes())

@@ -1,0 +1,55 @@
+"""Many small reads at scattered offsets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+from insitu.errors import SpanError, StaleError
+
+# Asked for ahead at once: measured on 10,000 cold reads, batches of 1,024 are five times faster than one
+# read after the other, and 16 threads three and a half times.
+BATCH_READS = 1024
+
+# So many reads of a batch tell whether its pages are in memory already, and asking ahead is wasted.
+PROBE_READS = 8
+
+_NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
+
+
+def read_many(fileno: int, file_size: int, offsets: Sequence[int], size: int) -> list[bytes]:
+    """Reads ``size`` bytes of an open file at each offset, in order.
+
+    Raises:
+        SpanError: an offset lies too near to the end, or before the start.
+        StaleError: the file was cut shorter.
+
+    Cost: about a microsecond each from the page cache. From disk the kernel is asked for a batch ahead,
+        so that the device works on all of it at once.
+    """
+    places: list[int] = offsets.tolist() if hasattr(offsets, "tolist") else list(offsets)
+    if places and not (0 <= min(places) and max(places) + size <= file_size):
+        raise SpanError(f"Some offsets leave no {size} bytes in a file of {file_size:,}.", size=file_size)
+    advise: Callable[[int, int, int, int], None] | None = getattr(os, "posix_fadvise", None)
+    pread = os.pread
+    found: list[bytes] = []
+    for first in range(0, len(places), BATCH_READS):
+        batch = places[first : first + BATCH_READS]
+        if advise is not None and not _cached(fileno, batch[:PROBE_READS]):
+            for offset in batch:
+                advise(fileno, offset, size, os.POSIX_FADV_WILLNEED)
+        found += [pread(fileno, size, offset) for offset in batch]
+    if any(len(data) != size for data in found):
+        raise StaleError("The file was cut shorter by somebody else while it was being read.")
+    return found
+
+
+def _cached(fileno: int, offsets: Sequence[int]) -> bool:
+    """Whether the pages at all these offsets are in memory."""
+    if not _NOWAIT:
+        return False
+    byte = bytearray(1)
+    try:
+        return all(os.preadv(fileno, [byte], offset, _NOWAIT) == 1 for offset in offsets)
+    except OSError:
+        return False

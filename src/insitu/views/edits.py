@@ -1,0 +1,207 @@
+"""Many edits in one request: parsed from JSON lines or a unified diff, placed in a document."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from insitu.core.spans import Span
+from insitu.errors import AmbiguousError, ExpectationError, NoMatchError, RequestError, SpanError
+
+_HUNK = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@")
+
+_FIELDS = {"bytes", "lines", "match", "text", "hex", "expect"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """One edit of many: where, what, and what is expected to be there.
+
+    Exactly one of ``bytes``, ``lines`` and ``match`` says where.
+
+    Args:
+        new: what is put there; empty deletes.
+        bytes: ``(start, stop)``, 0-based and half-open.
+        lines: ``(first, last)``, 1-based and inclusive; ``(n, n - 1)`` is the place before line ``n``.
+        match: text that must occur exactly once.
+        expect: what must be there now; None means anything.
+    """
+
+    new: bytes
+    bytes: tuple[int, int] | None = None
+    lines: tuple[int, int] | None = None
+    match: bytes | None = None
+    expect: bytes | None = None
+
+    def __post_init__(self) -> None:
+        given = sum(where is not None for where in (self.bytes, self.lines, self.match))
+        if given != 1:
+            raise RequestError(
+                f"An edit names {given} places instead of one.", hint="Give one of bytes, lines and match."
+            )
+
+
+class Located(Protocol):
+    """What placing edits asks of a document."""
+
+    @property
+    def size(self) -> int: ...
+    @property
+    def lines(self) -> Any: ...
+    def read(self, offset: int, size: int) -> bytes: ...
+    def finditer(self, pattern: bytes, start: int = 0, stop: int | None = None) -> Iterator[Span]: ...
+
+
+def place(document: Located, edits: Iterable[Edit]) -> list[tuple[Span, bytes]]:
+    """Where each edit goes, sorted by place.
+
+    Raises:
+        SpanError: edits overlap, or lie outside the file.
+        NoMatchError, AmbiguousError: a text to be matched is not there, or more than once.
+        ExpectationError: what is there is not what was expected.
+    """
+    placed: list[tuple[Span, bytes]] = []
+    for number, edit in enumerate(edits, 1):
+        span = _span_of(document, edit, number)
+        there = document.read(span.start, span.size) if edit.expect is not None else None
+        if there != edit.expect:
+            raise ExpectationError(
+                f"Edit {number} expects other bytes at {span.start}:{span.stop} than are there; nothing was changed.",
+                hint=f"There is: {(there or b'')[:200]!r}",
+                edit=number,
+                found=there,
+            )
+        placed.append((span, edit.new))
+    placed.sort(key=lambda edit: edit[0])
+    for (before, _), (after, _) in zip(placed, placed[1:], strict=False):
+        if after.start < before.stop:
+            raise SpanError(
+                f"Two edits overlap at byte {after.start}; nothing was changed.",
+                hint="Edits of one request take effect at once; join the two into one.",
+                offset=after.start,
+            )
+    return placed
+
+
+def _span_of(document: Located, edit: Edit, number: int) -> Span:
+    if edit.bytes is not None:
+        span = Span(*edit.bytes)
+        if not 0 <= span.start <= span.stop <= document.size:
+            raise SpanError(
+                f"Edit {number}: bytes {span.start}:{span.stop} do not lie in the {document.size:,} bytes there are.",
+                edit=number,
+            )
+        return span
+    if edit.lines is not None:
+        first, last = edit.lines
+        span = document.lines.span_of(first - 1, last)
+        assert isinstance(span, Span)
+        return span
+    assert edit.match is not None
+    found = document.finditer(edit.match)
+    first_match, second = next(found, None), next(found, None)
+    if first_match is None:
+        raise NoMatchError(f"Edit {number}: its text does not occur; nothing was changed.", edit=number)
+    if second is not None:
+        raise AmbiguousError(
+            f"Edit {number}: its text occurs more than once, at bytes {first_match.start:,} and "
+            f"{second.start:,} for example; nothing was changed.",
+            hint="Give more of the surrounding text, or the place by bytes or lines.",
+            edit=number,
+            candidates=[first_match, second],
+        )
+    return first_match
+
+
+def parse_edits(text: bytes | str) -> list[Edit]:
+    """Edits from JSON lines, or from a unified diff of one file.
+
+    A JSON line is an object with one of ``bytes`` ("A:B" or [A, B]), ``lines`` ("A-B" or [A, B]) and
+    ``match``; ``text`` or ``hex`` for what is put there; optionally ``expect``.
+
+    Raises:
+        RequestError: a line is neither; the message names it.
+    """
+    data = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
+    if data.startswith((b"--- ", b"@@ ", b"diff ")):
+        return list(_from_diff(data))
+    return [
+        _from_json(line, number) for number, line in enumerate(data.splitlines(), 1) if line.strip()
+    ]
+
+
+def _from_json(line: bytes, number: int) -> Edit:
+    try:
+        fields = json.loads(line)
+    except ValueError as error:
+        raise RequestError(f"Line {number} of the edits is not JSON: {error}.") from None
+    if not isinstance(fields, dict) or (unknown := set(fields) - _FIELDS):
+        names = ", ".join(sorted(unknown)) if isinstance(fields, dict) else "not an object"
+        raise RequestError(
+            f"Line {number} of the edits has unknown fields: {names}.", hint=f"Known: {', '.join(sorted(_FIELDS))}."
+        )
+    try:
+        new = bytes.fromhex(fields["hex"]) if "hex" in fields else _utf8(fields.get("text", ""))
+        return Edit(
+            new=new,
+            bytes=_pair(fields["bytes"], ":") if "bytes" in fields else None,
+            lines=_pair(fields["lines"], "-") if "lines" in fields else None,
+            match=_utf8(fields["match"]) if "match" in fields else None,
+            expect=_utf8(fields["expect"]) if "expect" in fields else None,
+        )
+    except (TypeError, ValueError, AttributeError) as error:
+        raise RequestError(f"Line {number} of the edits cannot be read: {error}") from None
+
+
+def _pair(value: Any, separator: str) -> tuple[int, int]:
+    if isinstance(value, str):
+        first, _, last = value.partition(separator)
+        return int(first), int(last or first)
+    first, last = value
+    return int(first), int(last)
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _from_diff(data: bytes) -> Iterator[Edit]:
+    """One edit for each run of changed lines of each hunk; context lines are expected to be there."""
+    lines = data.splitlines(keepends=True)
+    at = 0
+    while at < len(lines):
+        hunk = _HUNK.match(lines[at])
+        at += 1
+        if hunk is None:
+            continue
+        line, left = int(hunk[1]), int(hunk[2] or b"1")
+        line += left == 0  # an empty old side names the line before the place
+        body_start = at
+        while at < len(lines) and lines[at][:1] in b" -+\\":
+            at += 1
+        yield from _from_hunk(lines[body_start:at], line)
+
+
+def _from_hunk(body: list[bytes], line: int) -> Iterator[Edit]:
+    old: list[bytes] = []
+    new: list[bytes] = []
+    for text in (*body, b" "):
+        sign, rest = text[:1], text[1:]
+        if sign == b"\\":
+            # "\ No newline at end of file" speaks of the line before it.
+            side = old if old and not new else new
+            if side:
+                side[-1] = side[-1].rstrip(b"\n")
+        elif sign == b"-":
+            old.append(rest)
+        elif sign == b"+":
+            new.append(rest)
+        else:
+            if old or new:
+                yield Edit(new=b"".join(new), lines=(line, line + len(old) - 1), expect=b"".join(old))
+                line += len(old)
+                old, new = [], []
+            line += 1

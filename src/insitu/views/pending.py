@@ -1,0 +1,134 @@
+"""From pending edits to a plan or a commit, with rebasing over what others committed meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+from insitu.core.columns import Splices, block_of
+from insitu.core.patch import Splice
+from insitu.core.pieces import Copy, Piece
+from insitu.core.plan import Choice
+from insitu.core.policy import Policy
+from insitu.core.protocols import Cancel, Progress, Reader
+from insitu.core.sequence import Sequence
+from insitu.core.spans import Span
+from insitu.engine.commit import Draft, Receipt, plan_for
+from insitu.engine.history import chained, opened
+from insitu.engine.session import Held, snapshot
+from insitu.engine.site import Site
+from insitu.engine.snapshot import Generation, Snapshot
+from insitu.engine.spool import Spool
+from insitu.errors import StaleError
+from insitu.storage.base import File, Volume
+
+
+class Sources:
+    """Other files that pasted pieces name, open for reading as long as the document is."""
+
+    def __init__(self, volume: Volume) -> None:
+        self._volume = volume
+        self._open: dict[str, Snapshot] = {}
+
+    def open(self, path: str) -> Reader:
+        """The file as it is when it is first asked for."""
+        if path not in self._open:
+            site = Site.of(self._volume, path)
+            self._open[path] = snapshot(site, write=False, policy=Policy(), lock_timeout_s=0)
+        return self._open[path]
+
+    def close(self) -> None:
+        """Closes them all."""
+        for source in self._open.values():
+            source.file.close()
+        self._open.clear()
+
+
+def plan_pending(site: Site, target: File, sequence: Sequence, policy: Policy) -> Choice:
+    """How the pending edits would be committed."""
+    triples = ((splice.span.start, splice.span.stop, splice.new_size) for splice in sequence.splices())
+    return plan_for(site, target, Splices.of(sequence.base_size, block_of(triples)), policy)
+
+
+def commit_pending(
+    site: Site,
+    policy: Policy,
+    base: Snapshot,
+    sequence: Sequence,
+    held: Held,
+    open_source: Callable[[str], Reader],
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
+) -> Receipt:
+    """Commits pending edits over ``base`` to a locked target.
+
+    Raises:
+        StaleError: the target is not what ``base`` was, and the way from there is not ours, or touches
+            the same bytes. The file keeps the others' changes; the pending edits are still there.
+    """
+    with ExitStack() as journals:
+        numbers = _since(site, base.generation, held.target)
+        over = [(number, journals.enter_context(opened(site, number)).splices) for number in numbers]
+        draft = Draft(site, held.target, policy, lock_wait_s=held.lock_wait_s)
+        try:
+            now = Snapshot(held.target, Generation.of(held.target.stat(), 0))
+            spool = Spool(draft.journal, now, open_source)
+            spool.add(_rebased(sequence.splices(), over, site.path))
+            spool.finish()
+        except BaseException:
+            draft.discard()
+            raise
+    return draft.commit(rebased_over=tuple(numbers), progress=progress, cancel=cancel)
+
+
+def _since(site: Site, generation: Generation, target: File) -> list[int]:
+    """Our operations between a generation and now."""
+    status = target.stat()
+    if generation.same_contents(status):
+        return []
+    then = (generation.inode, generation.size, generation.mtime_ns)
+    numbers = chained(site, then, generation.operation, (status.inode, status.size, status.mtime_ns))
+    if numbers is None:
+        raise StaleError(
+            f"The file {site.path} was changed by somebody else since it was opened: it had "
+            f"{generation.size:,} bytes then and has {status.size:,} now"
+            f"{', in another inode' if generation.inode != status.inode else ''}. It keeps their change; "
+            "the pending edits were not made.",
+            hint="Open it again and make the edits on what it holds now.",
+            path=site.path,
+            size_then=generation.size,
+            size_now=status.size,
+        )
+    return numbers
+
+
+def _rebased(splices: Iterator[Splice], over: list[tuple[int, Splices]], path: str) -> Iterator[Splice]:
+    for splice in splices:
+        if not over:
+            yield splice
+            continue
+        span = _moved(splice.span, over, path)
+        yield Splice(span, tuple(_moved_piece(piece, over, path) for piece in splice.pieces))
+
+
+def _moved_piece(piece: Piece, over: list[tuple[int, Splices]], path: str) -> Piece:
+    if isinstance(piece, Copy) and piece.source is None:
+        return Copy(None, _moved(piece.span, over, path))
+    return piece
+
+
+def _moved(span: Span, over: list[tuple[int, Splices]], path: str) -> Span:
+    moved = span
+    for number, splices in over:
+        passed = splices.moved(moved)
+        if passed is None:
+            raise StaleError(
+                f"Operation {number}, committed since {path} was opened, changed bytes {span.start}:{span.stop}, "
+                "which are to be changed here, too. The file keeps that change; the pending edits were not made.",
+                hint=f"See it with: insitu diff FILE {number}; then open the file again.",
+                path=path,
+                operation=number,
+                span=span,
+            )
+        moved = passed
+    return moved
