@@ -27,7 +27,7 @@ from insitu.engine.snapshot import Generation
 from insitu.errors import RequestError, SpanError
 from insitu.storage.local import local_volume
 from insitu.views.diff import unified
-from insitu.views.edits import Edit, place
+from insitu.views.edits import Edit, parse_edits, place
 from insitu.views.operation import Rendered, changes_of, exchanged
 from insitu.views.replacing import Engine, Request, locating
 
@@ -341,6 +341,36 @@ def recover(
     site = _site(path, policy)
     with locked(site, timeout_s=lock_timeout_s) as (target, _):
         return finish(site, target, force)
+
+
+def info(path: Path, *, policy: Policy | None = None) -> dict[str, Any]:
+    """What a file is: see ``insitu.views.inspection.info``."""
+    from insitu.views import inspection
+
+    return inspection.info(_site(path, policy), policy or Policy())
+
+
+def doctor(path: Path, *, policy: Policy | None = None) -> dict[str, Any]:
+    """What the disk under a file or folder can do: see ``insitu.views.inspection.doctor``."""
+    from insitu.views import inspection
+
+    return inspection.doctor(_site(path, policy))
+
+
+def build_index(
+    path: Path, *, policy: Policy | None = None, progress: Progress | None = None, cancel: Cancel | None = None
+) -> dict[str, Any]:
+    """Builds, or brings up to date, the index of a file's lines, and says how many there are."""
+    from insitu.views import inspection
+
+    return inspection.build_index(_site(path, policy), policy or Policy(), progress, cancel)
+
+
+def pending_below(folder: Path) -> Iterator[str]:
+    """Yields the files below a folder that have a half-done commit beside them."""
+    from insitu.views import inspection
+
+    return inspection.pending_below(local_volume(), os.fspath(folder))
 
 
 def extent(path: Path, span: Span | tuple[int, int]) -> Copy:

@@ -152,12 +152,15 @@ class CancelledError(InsituError):
 
 
 class StorageError(InsituError, OSError):
-    """The medium failed; ``file_state`` says whether the target is old, new or awaiting recovery."""
+    """The medium failed; ``file_state`` says whether the target is old, new or awaiting recovery.
+
+    It is ``"unknown"`` only where the file could not even be looked at.
+    """
 
     code = "io"
     exit_code = 5
 
-    def __init__(self, message: str, *, hint: str = "", file_state: str = "old", **facts: Any) -> None:
+    def __init__(self, message: str, *, hint: str = "", file_state: str = "unknown", **facts: Any) -> None:
         super().__init__(message, hint=hint, **facts)
         self.file_state = file_state
 

@@ -12,17 +12,18 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 import click
 
+from insitu.cli.output import counted
 from insitu.cli.places import Places, clipped
 from insitu.errors import AmbiguousError, NoMatchError, SpanError
 
 if TYPE_CHECKING:
     import insitu
 
-Command = TypeVar("Command", bound=Callable[..., None])
+Command = Callable[..., None]
 
 CANDIDATES_MAX: Final = 5
 
@@ -48,7 +49,7 @@ class Address(Protocol):
         ...
 
     def line_indexes(self, doc: insitu.Document) -> tuple[int, int]:
-        """Which lines it names, 0-based and half-open; only where ``by_lines``."""
+        """Which lines it names, 0-based and half-open, after ``locate``; only where ``by_lines``."""
         ...
 
 
@@ -58,7 +59,7 @@ class Bytes:
 
     start: int | None
     stop: int | None
-    by_lines: Final = False
+    by_lines: ClassVar[bool] = False
 
     def locate(self, doc: insitu.Document) -> insitu.Span:
         """The span, checked against the size."""
@@ -71,7 +72,10 @@ class Bytes:
         )
         if not 0 <= start <= size or not 0 <= stop <= size:
             raise SpanError(
-                f"Bytes {self} do not lie in {doc.path}, which has {size:,} bytes.", start=start, stop=stop, size=size
+                f"Bytes {self} do not lie in {doc.path}, which has {counted(size, 'byte')}.",
+                start=start,
+                stop=stop,
+                size=size,
             )
         if start > stop:
             raise SpanError(
@@ -97,32 +101,36 @@ class Lines:
 
     first: int | None
     last: int | None
-    by_lines: Final = True
+    by_lines: ClassVar[bool] = True
 
     def locate(self, doc: insitu.Document) -> insitu.Span:
-        """The span of the lines with their endings."""
-        first, stop = self.line_indexes(doc)
-        return doc.lines.span_of(first, stop)
+        """The span of the lines with their endings; counts no further than the last of them."""
+        import insitu
 
-    def line_indexes(self, doc: insitu.Document) -> tuple[int, int]:
-        """The lines as indexes, checked against their count."""
-        first = 1 if self.first is None else self.first
-        count = len(doc.lines)
-        last = count if self.last is None else self.last
-        if max(first, last) > count:
+        first = (self.first or 1) - 1
+        try:
+            if self.last is None:
+                return insitu.Span(doc.lines.span_of(first).start, doc.size)
+            return doc.lines.span_of(first, self.last)
+        except SpanError:
+            count = len(doc.lines)
             raise SpanError(
-                f"Lines {self} do not lie in {doc.path}, which has {count:,} lines ({doc.size:,} bytes).",
-                first=first,
-                last=last,
+                f"There is no {self} in {doc.path}, "
+                f"which has {counted(count, 'line')} ({counted(doc.size, 'byte')}).",
+                first=self.first,
+                last=self.last,
                 lines=count,
                 size=doc.size,
-            )
-        return first - 1, last
+            ) from None
+
+    def line_indexes(self, doc: insitu.Document) -> tuple[int, int]:
+        """The lines as indexes; ``locate`` has checked them."""
+        return (self.first or 1) - 1, len(doc.lines) if self.last is None else self.last
 
     def __str__(self) -> str:
         if self.first == self.last:
-            return str(self.first)
-        return f"{'' if self.first is None else self.first}-{'' if self.last is None else self.last}"
+            return f"line {self.first}"
+        return f"lines {'' if self.first is None else self.first}-{'' if self.last is None else self.last}"
 
 
 @dataclass(frozen=True)
@@ -130,7 +138,7 @@ class Tail:
     """``--tail N``: the last N lines, found from the end without counting the others."""
 
     count: int
-    by_lines: Final = True
+    by_lines: ClassVar[bool] = True
 
     def locate(self, doc: insitu.Document) -> insitu.Span:
         """The span of the lines, all of a file that has just so many."""
@@ -154,18 +162,20 @@ class Tail:
         if doc.size == 0 or left > 1:
             count = self.count - left + (1 if doc.size else 0)
             raise SpanError(
-                f"There are no {self.count:,} last lines in {doc.path}, which has {count:,} lines "
-                f"({doc.size:,} bytes).",
+                f"There are no {self.count:,} last lines in {doc.path}, "
+                f"which has {counted(count, 'line')} ({counted(doc.size, 'byte')}).",
                 lines=count,
                 size=doc.size,
             )
         return insitu.Span(0, doc.size)
 
     def line_indexes(self, doc: insitu.Document) -> tuple[int, int]:
-        """The lines as indexes, which takes counting them all."""
-        self.locate(doc)
+        """The lines as indexes, which takes counting them all; ``locate`` has checked them."""
         count = len(doc.lines)
         return count - self.count, count
+
+    def __str__(self) -> str:
+        return "the last line" if self.count == 1 else f"the last {self.count:,} lines"
 
 
 @dataclass(frozen=True)
@@ -173,7 +183,7 @@ class Match:
     """``--match TEXT``: where the text is, which must be one place only."""
 
     text: str
-    by_lines: Final = False
+    by_lines: ClassVar[bool] = False
 
     def locate(self, doc: insitu.Document) -> insitu.Span:
         """The span of the only occurrence."""
@@ -248,7 +258,9 @@ def parsed_bytes(text: str) -> Bytes:
     """Reads ``A:B``."""
     found = re.fullmatch(r"(-?[\d_,]*):(-?[\d_,]*)", text.strip())
     if not found:
-        raise click.BadParameter(f"{text!r} is not of the form A:B, as 0:100, 100: or -20:", param_hint="--bytes")
+        raise click.BadParameter(
+            f"{text!r} is not of the form A:B, as 0:100, 100: or -20:", param_hint="--bytes"
+        )
     return Bytes(*(_number(part, "--bytes") for part in found.groups()))
 
 
@@ -264,7 +276,9 @@ def parsed_lines(text: str) -> Lines:
     if first == 0 or last == 0:
         raise click.BadParameter("lines count from 1", param_hint="--lines")
     if first is not None and last is not None and first > last:
-        raise click.BadParameter(f"{text!r} is reversed: {first:,} comes after {last:,}", param_hint="--lines")
+        raise click.BadParameter(
+            f"{text!r} is reversed: {first:,} comes after {last:,}", param_hint="--lines"
+        )
     return Lines(first, last)
 
 
@@ -280,7 +294,9 @@ def _number(text: str, option: str) -> int | None:
 
 
 _OPTIONS: Final = (
-    click.option("--bytes", "bytes_", metavar="A:B", help="From byte A up to B, from 0; negative: from the end."),
+    click.option(
+        "--bytes", "bytes_", metavar="A:B", help="From byte A up to B, from 0; negative: from the end."
+    ),
     click.option("--lines", metavar="A-B", help="Lines A to B, from 1; also A, A- and -B."),
     click.option("--tail", metavar="N", type=click.IntRange(min=1), help="The last N lines."),
     click.option("--match", metavar="TEXT", help="The only place that holds TEXT."),
@@ -293,7 +309,12 @@ def address_options(*, required: bool) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
         def addressed(
-            *args: Any, bytes_: str | None, lines: str | None, tail: int | None, match: str | None, **rest: Any
+            *args: Any,
+            bytes_: str | None,
+            lines: str | None,
+            tail: int | None,
+            match: str | None,
+            **rest: Any,
         ) -> None:
             given: list[Address] = []
             if bytes_ is not None:
@@ -310,9 +331,9 @@ def address_options(*, required: bool) -> Callable[[Command], Command]:
                 raise click.UsageError("Give an address: --bytes A:B, --lines A-B, --tail N or --match TEXT.")
             command(*args, address=given[0] if given else None, **rest)
 
-        result: Any = addressed
+        result: Command = addressed
         for option in reversed(_OPTIONS):
             result = option(result)
-        return result  # type: ignore[no-any-return]
+        return result
 
     return decorate

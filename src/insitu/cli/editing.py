@@ -1,4 +1,4 @@
-"""How every edit runs: open, check the conditions, change, then show (``--dry-run``) or commit, and say so."""
+"""How every edit runs: open, check the conditions, change, then show (``--dry-run``) or commit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from insitu.cli.addresses import typed
 from insitu.cli.options import EditOptions
-from insitu.cli.output import Output, counted, duration
+from insitu.cli.output import Output, duration
 from insitu.cli.places import clipped
 from insitu.cli.progress import work
 from insitu.errors import ExpectationError
@@ -35,6 +35,9 @@ def edit(
     """
     import insitu
 
+    if options.dry_run:
+        # For reading: refuses a file whose interrupted commit an opening for writing would finish.
+        insitu.open(path, "r").close()
     with insitu.open(
         path, policy=options.policy(), lock_timeout_s=options.lock_timeout, locked=not options.dry_run
     ) as doc:
@@ -60,7 +63,9 @@ def _preview_pending(doc: insitu.Document, path: str, output: Output) -> None:
         show_preview(path, "", "plan: none, for nothing would change", None, output)
 
 
-def show_preview(path: str, diff: str, plan: str, plan_fields: Mapping[str, Any] | None, output: Output) -> None:
+def show_preview(
+    path: str, diff: str, plan: str, plan_fields: Mapping[str, Any] | None, output: Output
+) -> None:
     """Shows what an edit would do."""
     output.result(diff)
     output.result(plan + "\n")
@@ -107,7 +112,11 @@ def check_expected(
         return
     wanted = typed(expected, doc.encoding)
     # A line feed expected may be a carriage return and a line feed in the file, and the last be missing.
-    longest = len(wanted) + (expected.count("\n") + 2) * len(typed("\r\n", doc.encoding)) if by_lines else len(wanted)
+    longest = (
+        len(wanted) + (expected.count("\n") + 2) * len(typed("\r\n", doc.encoding))
+        if by_lines
+        else len(wanted)
+    )
     found = doc.read(span.start, min(span.size, longest + _QUOTED_BYTES))
     if span.size <= longest and _same(found, wanted, doc.encoding, by_lines):
         return
@@ -126,8 +135,3 @@ def _same(found: bytes, wanted: bytes, encoding: str, by_lines: bool) -> bool:
         return found == wanted
     texts = [data.decode(encoding, "backslashreplace").replace("\r\n", "\n") for data in (found, wanted)]
     return texts[0].removesuffix("\n") == texts[1].removesuffix("\n")
-
-
-def described(span: insitu.Span, line_count: int | None) -> str:
-    """``2 lines`` or ``17 bytes``."""
-    return counted(span.size, "byte") if line_count is None else counted(line_count, "line")

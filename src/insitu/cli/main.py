@@ -16,7 +16,7 @@ from insitu.cli.failures import failed
 TOPICS: Final = {
     "Look": {
         "info": "Show what a file is and what insitu keeps of it.",
-        "read": "Write bytes or lines of a file to standard output, exactly as they are.",
+        "read": "Write bytes or lines to standard output, exactly as they are.",
         "find": "List where a text or a regular expression occurs.",
     },
     "Edit": {
@@ -36,10 +36,10 @@ TOPICS: Final = {
     "Upkeep": {
         "recover": "Finish or roll back what a crash left, in a file or a tree.",
         "doctor": "Show what a disk can do and whether anything needs care.",
-        "index": "Count the lines once, so that line numbers are found at once afterwards.",
+        "index": "Count the lines once, so that any line is found at once.",
     },
     "More": {
-        "demo": "Take the tour: edits, a real crash and undo on a file made for it.",
+        "demo": "Take the tour: edits, a real crash and undo.",
         "completion": "Print the script that completes commands and options in a shell.",
     },
 }
@@ -66,9 +66,10 @@ class Verbs(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the table, topic by topic."""
+        width = max(map(len, self.list_commands(ctx)))
         for topic, commands in TOPICS.items():
             with formatter.section(topic):
-                formatter.write_dl(list(commands.items()), col_max=12)
+                formatter.write_dl([(f"{name:<{width}}", short) for name, short in commands.items()])
 
     def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> NoReturn:
         """Runs a command line and exits with its code: errors of every kind are rendered here only."""
@@ -98,7 +99,7 @@ class Verbs(click.Group):
     epilog="An address is one of --bytes A:B, --lines A-B, --tail N, --match TEXT. "
     "Exit codes: 0 done, 1 not found, 2 bad request, 3 conflict, 4 locked, 5 medium failed, "
     "6 recovery needed, 70 a bug of ours, 130/141/143 stopped by a signal.",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="insitu", prog_name=PROGRAM, message="%(prog)s %(version)s")
 def cli() -> None:

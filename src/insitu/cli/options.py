@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -14,8 +15,8 @@ from insitu.cli.output import Output
 if TYPE_CHECKING:
     import insitu
 
-Command = TypeVar("Command", bound=Callable[..., None])
-Decorator = Callable[[Any], Any]
+Command = Callable[..., None]
+Decorator = Callable[[Command], Command]
 
 PLANNERS: Final = ("overwrite", "shift", "blocks", "rewrite")
 
@@ -26,13 +27,13 @@ _QUIET: Final = click.option("--quiet", "-q", is_flag=True, help="Print no messa
 _DRY_RUN: Final = click.option("--dry-run", is_flag=True, help="Show diff and plan; change nothing.")
 _POLICY: Final = (
     click.option("--no-undo", is_flag=True, help="Keep nothing for undo."),
-    click.option("--atomic", is_flag=True, help="Let every reader see old or new only (writes a new file)."),
-    click.option("--fast", is_flag=True, help="Do not wait for the disk: a power cut may take this edit back."),
+    click.option("--atomic", is_flag=True, help="Every reader sees old or new only (writes a new file)."),
+    click.option("--fast", is_flag=True, help="Do not wait for the disk: a power cut may undo this edit."),
     click.option(
-        "--lock-timeout", type=click.FloatRange(min=0), default=LOCK_TIMEOUT_S, metavar="S", show_default=True,
-        help="How many seconds to wait for other writers.",
+        "--lock-timeout", type=click.FloatRange(min=0), default=LOCK_TIMEOUT_S, show_default=True,
+        metavar="S", help="How many seconds to wait for other writers.",
     ),
-    click.option("--planner", type=click.Choice(PLANNERS), help="Carry it out this way only (for experts)."),
+    click.option("--planner", type=click.Choice(PLANNERS), help="Carry it out this way only."),
     click.option("--no-lock", is_flag=True, help="Write even where locks do not work. Dangerous."),
 )  # fmt: skip
 _EXPECT: Final = click.option("--expect", metavar="TEXT", help="Refuse unless this is what is there now.")
@@ -104,7 +105,7 @@ def file_argument(command: Command) -> Command:
     return click.argument("file", type=click.Path())(command)
 
 
-def _decorated(command: Any, decorators: tuple[Decorator, ...]) -> Any:
+def _decorated(command: Command, decorators: tuple[Decorator, ...]) -> Command:
     for decorator in reversed(decorators):
         command = decorator(command)
     return command
@@ -116,7 +117,7 @@ class Verb(click.Command):
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the docstring."""
         with formatter.indentation():
-            for paragraph in (self.help or "").split("\n\n"):
+            for paragraph in inspect.cleandoc(self.help or "").split("\n\n"):
                 formatter.write_paragraph()
                 if paragraph.startswith(" "):
                     for line in paragraph.splitlines():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any, Final
 
@@ -97,7 +97,7 @@ def byte_size(size: float) -> str:
     return f"{size:,.1f} {_BYTE_UNITS[-1]}"
 
 
-def table(rows: list[tuple[str, ...]]) -> str:
+def table(rows: Sequence[tuple[str, ...]]) -> str:
     """Rows of cells as aligned columns, the last one unpadded."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     lines = [
@@ -120,7 +120,7 @@ def sheet(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 
 def readable(name: str, value: Any) -> str:
     """A fact for people: yes and no, grouped digits, sizes with their unit."""
-    if value is None or value == {} or value == []:
+    if value is None or (not value and isinstance(value, Mapping | list)):
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"

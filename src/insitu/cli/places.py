@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from insitu.errors import TextError
+
 if TYPE_CHECKING:
     import insitu
 
@@ -19,12 +21,21 @@ class Places:
 
     def __init__(self, doc: insitu.Document) -> None:
         self._doc = doc
-        self._end = doc.lines.newline[-1:]
+        self._end: bytes | None
+        try:
+            self._end = doc.lines.newline
+        except TextError:
+            self._end = None
         self._offset = 0
         self._line = 1
 
-    def line_of(self, offset: int) -> int:
-        """The number, from 1, of the line that holds ``offset``, which may not be before the last one."""
+    def line_of(self, offset: int) -> int | None:
+        """The number, from 1, of the line that holds ``offset``, which may not be before the last one.
+
+        None in encodings whose line ends are more than a byte.
+        """
+        if self._end is None:
+            return None
         while self._offset < offset:
             size = min(_WINDOW_BYTES, offset - self._offset)
             self._line += self._doc.read(self._offset, size).count(self._end)
@@ -36,12 +47,16 @@ class Places:
         low = max(0, start - _SHOWN_BYTES // 2)
         high = min(self._doc.size, max(low + _SHOWN_BYTES, min(stop, start + _SHOWN_BYTES)))
         text = self._doc.read(low, high - low)
-        began = text.rfind(self._end, 0, start - low) + 1
-        ends = text.find(self._end, max(start - low, min(stop, high) - low - 1))
-        whole_start = began > 0 or low == 0
+        end = self._end or "\n".encode(self._doc.encoding)
+        before = text.rfind(end, 0, start - low)
+        began = before + len(end) if before >= 0 else 0
+        ends = text.find(end, max(start - low, min(stop, high) - low - 1))
+        whole_start = before >= 0 or low == 0
         whole_stop = ends >= 0 or high == self._doc.size
         shown = text[began : ends if ends >= 0 else None].decode(self._doc.encoding, "replace")
-        return ("" if whole_start else "...") + printable(shown.rstrip("\r\n")) + ("" if whole_stop else "...")
+        return (
+            ("" if whole_start else "...") + printable(shown.rstrip("\r\n")) + ("" if whole_stop else "...")
+        )
 
 
 def printable(text: str) -> str:

@@ -13,6 +13,9 @@ from insitu.cli.interrupts import deferred
 # Work that ends sooner needs no bar: about the time after which people wonder.
 PATIENCE_S: Final = 0.5
 
+# As often as eyes can follow; the library reports every window.
+_REDRAW_S: Final = 0.1
+
 
 class Work(NamedTuple):
     """What long calls of the library take."""
@@ -43,15 +46,16 @@ class _Bar:
 
     def __init__(self, label: str) -> None:
         self._label = label
-        self._began = time.monotonic()
+        self._next = time.monotonic() + PATIENCE_S
         self._show: Callable[[int, int], None] | None = None
         self._stop: Callable[[], None] = lambda: None
 
     def show(self, done: int, total: int) -> None:
         """Moves the bar; a new total starts a new phase."""
+        if (now := time.monotonic()) < self._next:
+            return
+        self._next = now + _REDRAW_S
         if self._show is None:
-            if time.monotonic() - self._began < PATIENCE_S:
-                return
             self._show, self._stop = _started(self._label)
         self._show(done, total)
 

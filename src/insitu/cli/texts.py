@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -16,7 +17,7 @@ from insitu.errors import AccessError, FileKindError, MissingFileError, RequestE
 if TYPE_CHECKING:
     import insitu
 
-Command = TypeVar("Command", bound=Callable[..., None])
+Command = Callable[..., None]
 
 _LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")
 
@@ -37,14 +38,20 @@ class Text:
         """The bytes to put into a file of this encoding."""
         return self.given if isinstance(self.given, bytes) else typed(self.given, encoding)
 
-    def lines(self, doc: insitu.Document) -> list[str]:
-        """The text as lines, which get the file's endings; a text without any is one empty line."""
+    def in_lines(self, doc: insitu.Document) -> str:
+        """The text for the library's lines, which give it the file's endings."""
         if isinstance(self.given, bytes):
-            return _LINES.findall(self.given.decode(doc.encoding, "surrogateescape")) or [""]
-        return _LINES.findall(self.given) or [""]
+            return self.given.decode(doc.encoding, "surrogateescape")
+        return self.given
+
+    def split_lines(self, doc: insitu.Document) -> list[str]:
+        """The text as lines; a text without any is one empty line."""
+        return _LINES.findall(self.in_lines(doc)) or [""]
 
 
-def read_text(text: str | None, source: str | None, digits: str | None, dash: str | None, exact: bool) -> Text:
+def read_text(
+    text: str | None, source: str | None, digits: str | None, dash: str | None, exact: bool
+) -> Text:
     """The text that the options give.
 
     Raises:
@@ -74,7 +81,7 @@ def content_of(source: str) -> bytes:
     """All bytes of a file, or of standard input where it is ``-``."""
     try:
         if source == "-":
-            return click.get_binary_stream("stdin").read()
+            return sys.stdin.buffer.read()
         with open(source, "rb") as file:
             return file.read()
     except FileNotFoundError:
@@ -84,7 +91,9 @@ def content_of(source: str) -> bytes:
     except PermissionError:
         raise AccessError(f"The file {source} may not be read.", path=source) from None
     except OSError as error:
-        raise RequestError(f"The text cannot be read from {source}: {error.strerror}.", path=source) from error
+        raise RequestError(
+            f"The text cannot be read from {source}: {error.strerror}.", path=source
+        ) from error
 
 
 _OPTIONS: Final = (
@@ -101,11 +110,17 @@ def text_options(command: Command) -> Command:
 
     @functools.wraps(command)
     def given(
-        *args: Any, text: str | None, source: str | None, digits: str | None, dash: str | None, exact: bool, **rest: Any
+        *args: Any,
+        text: str | None,
+        source: str | None,
+        digits: str | None,
+        dash: str | None,
+        exact: bool,
+        **rest: Any,
     ) -> None:
         command(*args, text=read_text(text, source, digits, dash, exact), **rest)
 
-    result: Any = given
+    result: Command = given
     for option in reversed(_OPTIONS):
         result = option(result)
-    return result  # type: ignore[no-any-return]
+    return result

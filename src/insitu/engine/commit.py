@@ -139,7 +139,6 @@ class Draft:
 
     def _receipt(self, plan: Plan, after: Stat, rebased_over: tuple[int, ...]) -> Receipt:
         kept = self.policy.history > 0
-        retain(self.site, self.policy.history, self._history_bytes())
         before = Generation.of(self._before, self.number - 1)
         return Receipt(
             operation=self.number,
@@ -222,9 +221,20 @@ class Draft:
             if self.policy.durability == "fast":
                 self.journal.close()
                 return self.target.stat()
-            return retire(site, self.journal, self.target)
+            return self._retire(self.target)
 
         return run
+
+    def _retire(self, target: File) -> Stat:
+        """Closes the journal; whatever fails now, the edit is made, and recovery closes it again."""
+        try:
+            after = retire(self.site, self.journal, target)
+            retain(self.site, self.policy.history, self._history_bytes())
+        except StorageError as error:
+            error.file_state = "new"
+            self.journal.close()
+            raise
+        return after
 
     def _reserve(self, grown: Span) -> None:
         """Allocates what the file grows by, so that a full disk strikes while it is old (J5)."""
@@ -257,16 +267,19 @@ class Draft:
             raise
 
         def run() -> Stat:
+            # New now; whether it stays new over a power cut is what recovery makes sure of.
+            state = "awaiting recovery"
             try:
                 volume.sync_folder(site.folder)
+                state = "new"
                 if self.policy.history:
-                    return retire(site, self.journal, new)
+                    return self._retire(new)
                 self.journal.close()
                 site.sweep()
                 site.tidy()
                 return new.stat()
-            except SyncError as error:
-                error.file_state = "new"
+            except StorageError as error:
+                error.file_state = state
                 raise
             finally:
                 new.close()

@@ -1,15 +1,7 @@
 """The line index: sparse, exact, cheap to keep, and never believed when stale.
 
-A file is cut into *granules* of at most 256 KiB; of each the index knows its size and how many line ends
-it holds. That is 8 bytes per granule: 61 KB for 2 GB, 32 MB for 1 TB, in memory as on disk. Any question
-is answered by finding the granule in the sums and reading that one granule.
-
-Granules start out equal and become irregular as our own commits change sizes. Invariants:
-
-    I1  every granule has between 1 and ``granule_bytes`` bytes;
-    I2  two neighbours have more than ``granule_bytes`` together.
-
-So a question never reads more than one granule, and there are at most ``2 * size / granule_bytes + 1``.
+Of each granule of the file (``engine.granules``: at most 256 KiB) the index knows its size and how many
+line ends it holds. Any question is answered by finding the granule in the sums and reading that one.
 
 An index belongs to the bytes its reader shows. It is saved beside the file under a stamp that names the
 generation, and can always be built again: damage, another stamp or another version read as "no index".
@@ -18,142 +10,37 @@ generation, and can always be built again: damage, another stamp or another vers
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
-from itertools import accumulate, chain, islice, pairwise, starmap
+from itertools import chain, islice, pairwise, starmap
 from struct import Struct
 from typing import Final, NamedTuple
 
 from insitu.core.columns import Block
 from insitu.core.protocols import Cancel, Progress, Reader
 from insitu.core.spans import Span
+from insitu.engine.granules import GRANULE_BYTES, Granules
 from insitu.errors import InternalError, RequestError, SpanError, StaleError, StorageError
 from insitu.formats.lines import LF, NEWLINES
-from insitu.scan.windows import WINDOW_BYTES, Window, parallel
 from insitu.storage.base import Volume
 
-# Small enough to be read and counted in 0.2 ms, large enough that the index of 2 GB is 61 KB.
-GRANULE_BYTES: Final = 256 << 10
-
-# Granules per entry of the sums: walking 64 takes about 2 us, and the sums of 1 TB are 1 MB.
-_FAN: Final = 64
-
-# Untouched granules between two touched stretches that are counted again rather than starting a pass
-# for each stretch, which costs as much as counting one granule and cannot use several threads.
-_NEAR_GRANULES: Final = 4
-
-# NumPy counts twice as fast as stringzilla on two threads, but takes 80 ms to import: even at 1 GB.
-_NUMPY_FROM_BYTES: Final = 1 << 30
+# Granules whose digests are saved along: 4 MiB, read and digested in a millisecond or two.
+_SAMPLES: Final = 16
 
 _MAGIC: Final = b"insitu-l"
 _VERSION: Final = 1
 # Magic, version, newline, size of the stamp, greatest granule, count of granules. The stamp follows, then
-# the sizes, then the counts (32 bits each), then xxh3_64 of all that. All in the machine's own byte order:
-# in the other one the version does not fit.
+# the sizes and the counts (32 bits each), the digests of the samples, and xxh3_64 of all that. All in the
+# machine's own byte order: in the other one the version does not fit.
 _HEADER: Final = Struct("=8sHcxIIQ")
 _CHECKSUM: Final = Struct("=Q")
 
 
-class _Place(NamedTuple):
-    """One granule: which it is, where it starts and stops, how many line ends precede it."""
+class Sample(NamedTuple):
+    """A granule and the digest (xxh3_64) of its bytes, by which the file is recognized later."""
 
-    granule: int
-    start: int
-    stop: int
-    ends: int
-
-
-class _Run(NamedTuple):
-    """Granules ``first .. last``, bytes ``[start, stop)``, that splices touch; what follows moves."""
-
-    first: int
-    last: int
-    start: int
-    stop: int
-    displacement: int
-
-
-class _Granules:
-    """Sizes and line-end counts of all granules; complete once ``seal`` has added them up."""
-
-    def __init__(self, granule_bytes: int) -> None:
-        self.granule_bytes = granule_bytes
-        self.sizes = array("I")
-        self.counts = array("I")
-        # Bytes, and line ends, before every _FAN-th granule; the last entry holds the totals.
-        self._offsets = array("q", [0])
-        self._ends = array("q", [0])
-
-    def append(self, size: int, count: int) -> None:
-        """Adds a granule behind the others, or to the last one where I2 wants it."""
-        if self.sizes and self.sizes[-1] + size <= self.granule_bytes:
-            self.sizes[-1] += size
-            self.counts[-1] += count
-        else:
-            self.sizes.append(size)
-            self.counts.append(count)
-
-    def count(
-        self, reader: Reader, span: Span, newline: bytes, progress: Progress | None, cancel: Cancel | None
-    ) -> None:
-        """Adds granules for a span of the file, counting their line ends."""
-        unit = self.granule_bytes
-        count = _counter(newline, span.size)
-
-        def work(window: Window) -> list[tuple[int, int]]:
-            own = window.own
-            parts = (own[at : at + unit] for at in range(0, len(own), unit))
-            return [(len(part), count(part)) for part in parts]
-
-        window_bytes = unit * max(1, WINDOW_BYTES // unit)
-        passes = parallel(reader, work, *span, window_bytes=window_bytes, progress=progress, cancel=cancel)
-        for size, ends in chain.from_iterable(passes):
-            self.append(size, ends)
-
-    def keep(self, other: _Granules, first: int, stop: int) -> None:
-        """Adds the granules ``[first, stop)`` of another index, uncounted."""
-        if first < stop:
-            self.append(other.sizes[first], other.counts[first])
-            self.sizes.extend(other.sizes[first + 1 : stop])
-            self.counts.extend(other.counts[first + 1 : stop])
-
-    def seal(self) -> None:
-        """Adds up sizes and counts; to be called after the last change."""
-        starts = range(0, len(self.sizes), _FAN)
-        for sums, column in ((self._offsets, self.sizes), (self._ends, self.counts)):
-            sums[1:] = array("q", accumulate(sum(column[i : i + _FAN]) for i in starts))
-
-    @property
-    def size(self) -> int:
-        """Bytes in all granules."""
-        return self._offsets[-1]
-
-    @property
-    def ends(self) -> int:
-        """Line ends in all granules."""
-        return self._ends[-1]
-
-    def at_offset(self, offset: int) -> _Place:
-        """The granule that holds the byte at ``offset``; the last one for offsets from the end on."""
-        offset = min(offset, self.size - 1)
-        entry = bisect_right(self._offsets, offset) - 1
-        granule, start, ends = entry * _FAN, self._offsets[entry], self._ends[entry]
-        while start + self.sizes[granule] <= offset:
-            start += self.sizes[granule]
-            ends += self.counts[granule]
-            granule += 1
-        return _Place(granule, start, start + self.sizes[granule], ends)
-
-    def at_end(self, number: int) -> _Place:
-        """The granule that holds the line end ``number`` (from 1), which must exist."""
-        entry = bisect_left(self._ends, number) - 1
-        granule, start, ends = entry * _FAN, self._offsets[entry], self._ends[entry]
-        while ends + self.counts[granule] < number:
-            start += self.sizes[granule]
-            ends += self.counts[granule]
-            granule += 1
-        return _Place(granule, start, start + self.sizes[granule], ends)
+    span: Span
+    digest: int
 
 
 class LineIndex:
@@ -166,10 +53,13 @@ class LineIndex:
     into further granules: one granule for each of its ends); memory as the module says.
     """
 
-    def __init__(self, reader: Reader, newline: bytes, granules: _Granules) -> None:
+    def __init__(
+        self, reader: Reader, newline: bytes, granules: Granules, samples: tuple[Sample, ...] = ()
+    ) -> None:
         self._reader = reader
         self._newline = newline
         self._granules = granules
+        self._samples = samples
 
     @classmethod
     def build(
@@ -192,7 +82,7 @@ class LineIndex:
 
         Cost: one read of the file; memory of one window per thread beside the index.
         """
-        return cls(reader, newline, _Granules(granule_bytes)).extended(
+        return cls(reader, newline, Granules(granule_bytes)).extended(
             reader, progress=progress, cancel=cancel
         )
 
@@ -210,6 +100,11 @@ class LineIndex:
     def count(self) -> int:
         """How many line ends there are."""
         return self._granules.ends
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """Of a loaded index: what some granules held when it was saved, the last one last."""
+        return self._samples
 
     @property
     def line_count(self) -> int:
@@ -289,14 +184,14 @@ class LineIndex:
         kept, start = len(old.sizes), old.size
         if kept and old.sizes[-1] < old.granule_bytes:
             kept, start = kept - 1, start - old.sizes[-1]
-        granules = _Granules(old.granule_bytes)
+        granules = Granules(old.granule_bytes)
         granules.keep(old, 0, kept)
         granules.count(reader, Span(start, reader.size), self._newline, progress, cancel)
         granules.seal()
         return LineIndex(reader, self._newline, granules)
 
-    def patched(self, blocks: Iterable[Block], reader: Reader) -> LineIndex:
-        """The index of the file after a commit of ours.
+    def patched(self, blocks: Iterable[Block], reader: Reader, *, cancel: Cancel | None = None) -> LineIndex:
+        """The index of the file after a commit of ours, or several.
 
         Args:
             blocks: the splices of the commit (``Splices.blocks()``, or ``[block_of(triples)]``), in the
@@ -305,22 +200,23 @@ class LineIndex:
 
         Raises:
             InternalError: the splices do not lead from the old size to the new one.
+            CancelledError: ``cancel`` said so.
 
         Cost: one read of the granules that splices touch, with what they became; a splice costs
         nothing beyond its granule. Copies the index (under a millisecond for 2 GB).
         """
         old = self._granules
         if not old.sizes:
-            return self.extended(reader)
-        granules = _Granules(old.granule_bytes)
+            return self.extended(reader, cancel=cancel)
+        granules = Granules(old.granule_bytes)
         kept = displacement = 0
-        for run in self._touched(blocks):
+        for run in old.touched(blocks):
             granules.keep(old, kept, run.first)
             span = Span(run.start + displacement, run.stop + run.displacement)
             kept, displacement = run.last + 1, run.displacement
             if span.stop > reader.size:
                 break
-            granules.count(reader, span, self._newline, None, None)
+            granules.count(reader, span, self._newline, None, cancel)
         if old.size + displacement != reader.size:
             message = f"The splices add {displacement} bytes to {old.size}; the file has {reader.size}."
             raise InternalError(message, indexed=old.size, growth=displacement, size=reader.size)
@@ -333,13 +229,17 @@ class LineIndex:
 
         Args:
             stamp: names the generation of the file the index belongs to; ``from_bytes`` asks for it.
+
+        Cost: reads the samples.
         """
         from xxhash import xxh3_64_intdigest
 
         granules = self._granules
         count = len(granules.sizes)
         header = _HEADER.pack(_MAGIC, _VERSION, self._newline, len(stamp), granules.granule_bytes, count)
-        body = b"".join((header, stamp, granules.sizes, granules.counts))
+        spans = (granules.at(number).span for number in _sampled(count))
+        digests = array("Q", (xxh3_64_intdigest(self._reader.read(span.start, span.size)) for span in spans))
+        body = b"".join((header, stamp, granules.sizes, granules.counts, digests))
         return body + _CHECKSUM.pack(xxh3_64_intdigest(body))
 
     @classmethod
@@ -347,8 +247,9 @@ class LineIndex:
         """Returns the index that ``to_bytes`` made; None where it is damaged, or not of this stamp.
 
         Args:
-            reader: the file. Where it is longer than the index, it was appended to: see ``extended``.
-            stamp: names the generation of the file; another one makes the index stale.
+            reader: the file. An index of an older generation answers nothing before it was ``extended`` or
+                ``patched``.
+            stamp: names the generation the index is wanted of; another one makes it no index.
         """
         from xxhash import xxh3_64_intdigest
 
@@ -358,21 +259,22 @@ class LineIndex:
         if _CHECKSUM.unpack(data[len(body) :]) != (xxh3_64_intdigest(body),):
             return None
         _magic, _version, newline, _stamp_size, granule_bytes, count = _HEADER.unpack_from(data)
-        granules = _Granules(granule_bytes)
+        granules = Granules(granule_bytes)
         saved_stamp, columns = body[_HEADER.size :][: len(stamp)], body[_HEADER.size + len(stamp) :]
         granules.sizes.frombytes(columns[: 4 * count])
-        granules.counts.frombytes(columns[4 * count :])
+        granules.counts.frombytes(columns[4 * count : 8 * count])
         granules.seal()
-        if saved_stamp != stamp or granules.size > reader.size:
-            return None
-        return cls(reader, newline, granules)
+        digests = array("Q", bytes(columns[8 * count :]))
+        spans = (granules.at(number).span for number in _sampled(count))
+        samples = tuple(map(Sample, spans, digests))
+        return cls(reader, newline, granules, samples) if saved_stamp == stamp else None
 
-    def save(self, volume: Volume, path: str, stamp: bytes) -> None:
-        """Writes the index to a file of its own, replacing the last one.
+    @staticmethod
+    def save(volume: Volume, path: str, data: bytes) -> None:
+        """Writes what ``to_bytes`` made to a file of its own, replacing the last one.
 
         Args:
             path: ``lines.index`` in the state folder of the file.
-            stamp: as for ``to_bytes``.
 
         Raises:
             StorageError, RequestError: it could not be written; the index in memory is as good as before.
@@ -384,7 +286,7 @@ class LineIndex:
         volume.remove(draft)
         with closing(volume.open(draft, write=True, create=True)) as file:
             try:
-                file.write(0, self.to_bytes(stamp))
+                file.write(0, data)
             except StorageError:
                 volume.remove(draft)
                 raise
@@ -400,6 +302,16 @@ class LineIndex:
                 if size != _saved_bytes(file.read(0, _HEADER.size), stamp):
                     return None
                 return cls.from_bytes(file.read(0, size), reader, stamp)
+        except (RequestError, StorageError):
+            return None
+
+    @staticmethod
+    def saved_stamp(volume: Volume, path: str) -> bytes | None:
+        """The stamp of the index saved at ``path``, unchecked; None where there is none that can be used."""
+        try:
+            with closing(volume.open(path)) as file:
+                size = _stamp_bytes(file.read(0, _HEADER.size))
+                return None if size is None else file.read(_HEADER.size, size)
         except (RequestError, StorageError):
             return None
 
@@ -429,40 +341,6 @@ class LineIndex:
                     at = data.find(self._newline, at) + 1
             start += size
 
-    def _touched(self, blocks: Iterable[Block]) -> Iterator[_Run]:
-        """Yields the runs of granules that splices touch, in order, apart by some that none touches.
-
-        An insertion between two granules touches the right one; at the end of the file, the last.
-        """
-        run: _Run | None = None
-        for block in blocks:
-            at = 0
-            while at < len(block.starts):
-                place = self._granules.at_offset(block.starts[at])
-                if run is not None and place.granule - run.last > _NEAR_GRANULES:
-                    yield run
-                    run = None
-                first, start = (place.granule, place.start) if run is None else (run.first, run.start)
-                # All splices that start in the granule belong to the run: step over them at once.
-                at = max(at + 1, bisect_left(block.starts, place.stop, at))
-                if block.stop(at - 1) > place.stop:
-                    place = self._granules.at_offset(block.stop(at - 1) - 1)
-                run = _Run(first, place.granule, start, place.stop, int(block.displacement(at - 1)))
-        if run is not None:
-            yield run
-
-
-def _counter(newline: bytes, size: int) -> Callable[[memoryview], int]:
-    """The fastest way to count a byte in windows of ``size`` bytes in all, imports included."""
-    if size < _NUMPY_FROM_BYTES:
-        import stringzilla
-
-        return lambda view: stringzilla.count(view, newline)
-    import numpy as np
-
-    value = newline[0]
-    return lambda view: int(np.count_nonzero(np.frombuffer(view, np.uint8) == value))
-
 
 def _nth_end(data: bytes, newline: bytes, number: int) -> int:
     """The offset just after the line end ``number`` (from 1) in ``data``, by halving."""
@@ -482,12 +360,23 @@ def _nth_end(data: bytes, newline: bytes, number: int) -> int:
     return end
 
 
-def _saved_bytes(data: bytes, stamp: bytes) -> int | None:
-    """How many bytes a saved index has that begins like ``data``; None where it is none we can use."""
+def _sampled(count: int) -> list[int]:
+    """Which of ``count`` granules are samples: spread evenly, the last one last."""
+    return [(count - 1) * sample // (_SAMPLES - 1) for sample in range(_SAMPLES)] if count else []
+
+
+def _stamp_bytes(data: bytes) -> int | None:
+    """How long the stamp of a saved index is that begins like ``data``; None where it is none we can use."""
     if len(data) < _HEADER.size:
         return None
-    magic, version, newline, stamp_size, granule_bytes, count = _HEADER.unpack_from(data)
+    magic, version, newline, stamp_size, granule_bytes, _count = _HEADER.unpack_from(data)
     known = magic == _MAGIC and version == _VERSION and newline in NEWLINES
-    if not known or stamp_size != len(stamp) or not granule_bytes:
+    return int(stamp_size) if known and granule_bytes else None
+
+
+def _saved_bytes(data: bytes, stamp: bytes) -> int | None:
+    """How many bytes a saved index has that begins like ``data``; None where it is none we can use."""
+    if _stamp_bytes(data) != len(stamp):
         return None
-    return _HEADER.size + len(stamp) + 8 * int(count) + _CHECKSUM.size
+    count = int(_HEADER.unpack_from(data)[-1])
+    return _HEADER.size + len(stamp) + 8 * count + 8 * len(_sampled(count)) + _CHECKSUM.size

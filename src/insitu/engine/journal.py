@@ -1,6 +1,6 @@
 """The journal of one operation: a draft while it is written, open after the commit point, then history.
 
-The file is a preamble, records, and, on atoms of their own, two progress slots written in turn. All but
+The file is a preamble, records, and, on atoms of their own, progress slots written in turn. All but
 the slots is durable before the file gets the name under which recovery looks for it (J1), so a journal
 under that name that does not check out was damaged and is never ignored.
 """
@@ -32,6 +32,10 @@ from insitu.core.spans import Span, ceil
 from insitu.engine.pools import PAYLOAD_BYTES, Covers, JournalPool, Repeat
 from insitu.errors import JournalDamagedError
 from insitu.storage.base import File, Stat, Volume
+
+# Progress slots, written in turn. Two would do if a sync never failed; with four, a slot whose sync failed
+# (so that it is seen and yet not durable) may be followed by two more before the last durable one is reused.
+SLOTS = 4
 
 # Enough of a record to index it without its payload, for all kinds but covers.
 _GLANCE_BYTES = 4096
@@ -99,8 +103,9 @@ class Journal:
         self._append(Kind.PLAN, json.dumps(self.plan).encode())
         self._slots_at = ceil(self._end, atom_bytes)
         # Slots live on atoms of their own: spoiling one spoils neither the other nor a record.
-        self._unwritten += bytes(self._slots_at + 2 * atom_bytes - self._end)
-        self._end = self._slots_at + 2 * atom_bytes
+        end = self._slots_at + SLOTS * self._slot_stride
+        self._unwritten += bytes(end - self._end)
+        self._end = end
         self._flush()
         self.file.sync()
 
@@ -131,15 +136,19 @@ class Journal:
     # Progress
 
     @property
+    def _slot_stride(self) -> int:
+        return ceil(SLOT_BYTES, int(self.plan["atom_bytes"]))
+
+    @property
     def progress(self) -> Progress:
         """How far the operation came, as last noted."""
         return self._progress
 
     def note(self, state: State, segments_done: int, *, after: Stat | None = None, durable: bool = True) -> None:
-        """Records how far the operation came, in the slot that is not the newest (J5)."""
+        """Records how far the operation came, in the oldest slot (J5)."""
         closing = (after.size, after.mtime_ns, after.ctime_ns, after.inode) if after else ()
         self._progress = Progress(self._progress.sequence + 1, state, segments_done, *closing)
-        at = self._slots_at + self._progress.sequence % 2 * int(self.plan["atom_bytes"])
+        at = self._slots_at + self._progress.sequence % SLOTS * self._slot_stride
         self.file.write(at, pack_slot(self._progress, self.salt, at))
         if durable:
             self.file.sync()
@@ -233,10 +242,9 @@ class Journal:
                 pool.note(glance, size, offset)
 
     def _read_slots(self, end_of_records: int) -> None:
-        atom = int(self.plan["atom_bytes"])
-        self._slots_at = ceil(end_of_records, atom)
-        self._end = self._slots_at + 2 * atom
-        for at in (self._slots_at, self._slots_at + atom):
+        self._slots_at = ceil(end_of_records, int(self.plan["atom_bytes"]))
+        self._end = self._slots_at + SLOTS * self._slot_stride
+        for at in range(self._slots_at, self._end, self._slot_stride):
             slot = unpack_slot(self.file.read(at, SLOT_BYTES), self.salt, at)
             if slot is not None and slot.sequence > self._progress.sequence:
                 self._progress = slot

@@ -60,10 +60,16 @@ def recover(site: Site, target: File, force: Force | None = None) -> Recovered:
     try:
         site.check_journal(file, target.stat())
         journal = Journal.load(file, whole=True)
-        # A killed process may have left it in the page cache alone; it is to be relied on from here (J1).
+        # What is read here may be in the page cache alone: the process was killed before it synced, or its
+        # sync failed, after which syncing again proves nothing and only writing anew does (J1, J4, J5).
         file.sync()
+        if journal.progress.state is not State.CLOSED:
+            journal.note(journal.progress.state, journal.progress.segments_done)
         site.volume.sync_folder(site.state)
         outcome = _finish(site, journal, target, force)
+    except StorageError as error:
+        error.file_state = "awaiting recovery"
+        raise
     finally:
         file.close()
     site.sweep()
@@ -175,8 +181,9 @@ def roll_back(site: Site, journal: Journal, plan: Plan, target: File) -> bool:
     try:
         if journal.progress.state is not State.ABORTED:
             journal.note(State.ABORTED, 0)
-        for cover in journal.covers:
-            target.write(cover.start, journal.covers.read(cover))
+        if plan.planner == "overwrite":
+            for cover in journal.covers:
+                target.write(cover.start, journal.covers.read(cover))
         target.resize(size)
         target.sync()
         if journal.plan["marked"]:

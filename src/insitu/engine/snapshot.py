@@ -24,6 +24,16 @@ class Generation(NamedTuple):
         """The generation that a status and the latest operation's number make."""
         return Generation(status.inode, operation, status.size, status.mtime_ns)
 
+    @classmethod
+    def parse(cls, token: str) -> Generation | None:
+        """The generation a token names; None for a text that is no token."""
+        try:
+            operation, inode, size, mtime_ns = token.split("-", 3)
+            parsed = cls(int(inode, 16), int(operation), int(size, 16), int(mtime_ns, 16))
+        except ValueError:
+            return None
+        return parsed if parsed.token == token else None
+
     @property
     def token(self) -> str:
         """A short name for it, as ``--if-generation`` takes."""

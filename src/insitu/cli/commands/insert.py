@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from insitu.cli.addresses import Bytes, Lines
+from insitu.cli.addresses import Bytes, Lines, typed
 from insitu.cli.editing import check_expected, edit
-from insitu.cli.line_ends import ending_at_end
 from insitu.cli.options import EditOptions, edit_options, file_argument, verb
 from insitu.cli.output import Output, counted
-from insitu.cli.places import clipped
 from insitu.cli.texts import Text, text_options
-from insitu.errors import SpanError
 
 if TYPE_CHECKING:
     import insitu
@@ -61,7 +58,9 @@ def insert(
             return _insert_at(doc, at, text, options.expect)
         if end:
             return _append(doc, text, options.expect)
-        return _insert_lines(doc, before_line or after_line or 0, after_line is not None, text, options.expect)
+        return _insert_lines(
+            doc, before_line or after_line or 0, after_line is not None, text, options.expect
+        )
 
     edit(file, options, output, change, label="Inserting")
 
@@ -71,8 +70,8 @@ def _insert_at(doc: insitu.Document, at: int, text: Text, expected: str | None) 
 
     start = Bytes(at, None).locate(doc).start
     if expected is not None:
-        ahead = min(doc.size, start + len(expected.encode(doc.encoding, "surrogatepass")))
-        check_expected(doc, insitu.Span(start, ahead), expected, by_lines=False, where="What follows")
+        stop = min(doc.size, start + len(typed(expected, doc.encoding)))
+        check_expected(doc, insitu.Span(start, stop), expected, by_lines=False, where="What follows")
     data = text.in_encoding(doc.encoding)
     doc.replace_span(insitu.Span(start, start), data)
     return f"inserted {counted(len(data), 'byte')}"
@@ -82,28 +81,29 @@ def _insert_lines(doc: insitu.Document, number: int, after: bool, text: Text, ex
     import insitu
 
     if doc.size == 0 and number == 1 and not after and expected is None:
-        return _append(doc, text, None)
+        return _append(doc, text, None)  # there is no line 1 to be before, but no doubt either
     span = Lines(number, number).locate(doc)
     check_expected(doc, span, expected, by_lines=True, where=f"Line {number:,}")
+    before = doc.size
     if text.exact:
         offset = span.stop if after else span.start
         data = text.in_encoding(doc.encoding)
         doc.replace_span(insitu.Span(offset, offset), data)
         return f"inserted {counted(len(data), 'byte')}"
-    index = number if after else number - 1
-    lines = text.lines(doc)
-    doc.lines[index:index] = lines
-    return f"inserted {counted(len(lines), 'line')}"
+    doc.lines.insert(number if after else number - 1, text.in_lines(doc))
+    return f"inserted {counted(doc.size - before, 'byte')} {'after' if after else 'before'} line {number:,}"
 
 
 def _append(doc: insitu.Document, text: Text, expected: str | None) -> str:
     import insitu
 
-    data = text.in_encoding(doc.encoding)
-    if expected is not None and not _ends_with(doc, expected):
-        found = doc.read(max(0, doc.size - 80), min(doc.size, 80))
-        raise SpanError(f"{doc.path} ends with {clipped(found)}.")
-    if not text.exact:
-        data = ending_at_end(doc, data)
-    doc.replace_span(insitu.Span(doc.size, doc.size), data)
-    return f"appended {counted(len(data), 'byte')}"
+    if expected is not None:
+        size = min(doc.size, len(typed(expected, doc.encoding)))
+        end = insitu.Span(doc.size - size, doc.size)
+        check_expected(doc, end, expected, by_lines=False, where="At the end")
+    before = doc.size
+    if text.exact:
+        doc.replace_span(insitu.Span(before, before), text.in_encoding(doc.encoding))
+    else:
+        doc.lines.append(text.in_lines(doc))
+    return f"appended {counted(doc.size - before, 'byte')}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from insitu.cli.addresses import Address, address_options
-from insitu.cli.editing import check_expected, described, edit
+from insitu.cli.editing import check_expected, edit
 from insitu.cli.options import EditOptions, edit_options, file_argument, verb
-from insitu.cli.output import Output
+from insitu.cli.output import Output, counted
 from insitu.cli.texts import Text, text_options
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ def write(file: str, address: Address, text: Text, options: EditOptions, output:
         check_expected(doc, span, options.expect, by_lines=address.by_lines)
         if not address.by_lines or text.exact:
             doc.replace_span(span, text.in_encoding(doc.encoding))
-            return f"wrote {described(span, None)} anew"
+            return f"wrote new content over {counted(span.size, 'byte')}"
         first, stop = address.line_indexes(doc)
-        doc.lines[first:stop] = text.lines(doc)
-        return f"wrote {described(span, stop - first)} anew"
+        doc.lines[first:stop] = text.split_lines(doc)
+        return f"wrote {address} anew"
 
     edit(file, options, output, change, label="Writing")

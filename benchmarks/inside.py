@@ -1,0 +1,162 @@
+"""Calls that are timed inside a process of their own: ``python -m benchmarks.inside NAME ARGUMENTS``.
+
+Each is made once on a small file of the same kind, so that what it imports is loaded, then on the real one
+with the clock running. Prints one line of JSON: seconds, answer, notes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+READ_BYTES = 100
+
+
+@dataclass
+class Report:
+    """What a call took and found."""
+
+    seconds: float
+    answer: str = ""
+    notes: dict[str, float] = field(default_factory=dict)
+
+
+def overwrite(path: str, offset: int, text: str, other: str, edits: int) -> Report:
+    """Overwrites a line again and again by two texts in turn, each edit durable; the last leaves ``text``."""
+    import insitu
+
+    texts = (text.encode(), other.encode())
+    seconds = []
+    for number in reversed(range(edits)):
+        data = texts[number % 2]
+        began = time.perf_counter()
+        insitu.write(path, offset, offset + len(data), data)
+        seconds.append(time.perf_counter() - began)
+    first, *rest = seconds
+    return Report(median(rest), notes={"first edit of the process, s": first})
+
+
+def index(path: str, sample: str) -> Report:
+    """Builds the line index; the answer is the number of lines."""
+    import numpy  # noqa: F401  # what large files are counted with, and the sample is not
+
+    import insitu
+
+    def build(name: str) -> tuple[float, int]:
+        with insitu.open(name, "r") as doc:
+            began = time.perf_counter()
+            doc.line_index()
+            seconds = time.perf_counter() - began
+            return seconds, len(doc.lines)
+
+    build(sample)
+    seconds, lines = build(path)
+    return Report(seconds, str(lines))
+
+
+def line(path: str, sample: str, number: int) -> Report:
+    """Reads one line by its number, from 1, through an index that is there."""
+    import insitu
+
+    def read(name: str, index: int) -> tuple[float, str]:
+        with insitu.open(name, "r") as doc:
+            doc.line_index()
+            began = time.perf_counter()
+            text = doc.lines[index]
+            return time.perf_counter() - began, text
+
+    read(sample, 0)
+    return Report(*read(path, number - 1))
+
+
+def count(path: str, sample: str, pattern: str, regex: bool, fast: bool) -> Report:
+    """Counts matches; without ``fast`` as if that extra were not installed."""
+    import insitu
+
+    if not fast:
+        sys.modules["hyperscan"] = None  # type: ignore[assignment]  # importing it now fails
+
+    def matches(name: str) -> tuple[float, int]:
+        with insitu.open(name, "r") as doc:
+            began = time.perf_counter()
+            found = doc.count(pattern, regex=regex)
+            return time.perf_counter() - began, found
+
+    matches(sample)
+    seconds, found = matches(path)
+    return Report(seconds, str(found))
+
+
+def read_many(path: str, sample: str, reads: int, seed: int) -> Report:
+    """Reads at random offsets in one call."""
+    import insitu
+
+    def read(name: str, times: int) -> tuple[float, list[bytes]]:
+        with insitu.open(name, "r") as doc:
+            offsets = _offsets(doc.size, times, seed)
+            began = time.perf_counter()
+            found = doc.read_many(offsets, READ_BYTES)
+            return time.perf_counter() - began, found
+
+    read(sample, 10)
+    seconds, found = read(path, reads)
+    return Report(seconds, _digest(found))
+
+
+def seek_and_read(path: str, sample: str, reads: int, seed: int) -> Report:
+    """The peer: the same reads with an ordinary file object, one after the other."""
+    with open(path, "rb") as file:
+        offsets = _offsets(file.seek(0, 2), reads, seed)
+        found = []
+        began = time.perf_counter()
+        for offset in offsets:
+            file.seek(offset)
+            found.append(file.read(READ_BYTES))
+        seconds = time.perf_counter() - began
+    return Report(seconds, _digest(found))
+
+
+def pread(path: str, sample: str, reads: int, seed: int) -> Report:
+    """The peer: the same reads with one system call each."""
+    import os
+
+    with open(path, "rb", buffering=0) as file:
+        offsets = _offsets(file.seek(0, 2), reads, seed)
+        descriptor = file.fileno()
+        began = time.perf_counter()
+        found = [os.pread(descriptor, READ_BYTES, offset) for offset in offsets]
+        seconds = time.perf_counter() - began
+    return Report(seconds, _digest(found))
+
+
+def _offsets(size: int, reads: int, seed: int) -> list[int]:
+    chance = random.Random(seed)
+    return [chance.randrange(size - READ_BYTES) for _ in range(reads)]
+
+
+def _digest(found: list[bytes]) -> str:
+    return hashlib.blake2b(b"".join(found)).hexdigest()
+
+
+CALLS: dict[str, Callable[..., Report]] = {
+    call.__name__: call for call in (overwrite, index, line, count, read_many, seek_and_read, pread)
+}
+
+
+def main() -> None:
+    """Makes the call that the command line names, with its arguments in JSON."""
+    name, arguments = sys.argv[1:]
+    values: dict[str, Any] = json.loads(arguments)
+    report = CALLS[name](**values)
+    print(json.dumps({"seconds": report.seconds, "answer": report.answer, "notes": report.notes}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""``insitu read``."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any, Final
+
+from insitu.cli.addresses import Address, address_options
+from insitu.cli.options import file_argument, output_options, verb
+from insitu.cli.output import Output, byte_size, write
+from insitu.errors import LimitError
+
+if TYPE_CHECKING:
+    import insitu
+
+_WINDOW_BYTES: Final = 1 << 20
+
+# One JSON object is held in memory, here and by whoever parses it.
+_JSON_BYTES_MAX: Final = 16 << 20
+
+
+@verb("read")
+@file_argument
+@address_options(required=False)
+@output_options
+def read(file: str, address: Address | None, output: Output) -> None:
+    """Write bytes or lines to standard output, exactly as they are.
+
+    Without an address, all of it. Memory stays small whatever the size. With --json, up to 16 MB in one
+    object: as text where it is text, else as base64.
+
+        insitu read orders.log --lines 1200000-1200010
+
+        insitu read disk.img --bytes -512: > last-sector
+
+    Nothing is changed, so a crash leaves the file as it is.
+    """
+    import insitu
+
+    with insitu.open(file, "r") as doc:
+        span = address.locate(doc) if address else insitu.Span(0, doc.size)
+        if output.as_json:
+            output.fields(
+                {"path": file, "span": span, "generation": doc.generation.token, **_content(doc, span)}
+            )
+            return
+        for start in range(span.start, span.stop, _WINDOW_BYTES):
+            write(doc.read(start, min(_WINDOW_BYTES, span.stop - start)))
+
+
+def _content(doc: insitu.Document, span: insitu.Span) -> dict[str, Any]:
+    if span.size > _JSON_BYTES_MAX:
+        raise LimitError(
+            f"The address holds {byte_size(span.size)}, and JSON at most {byte_size(_JSON_BYTES_MAX)}.",
+            hint="Read it in parts, or without --json.",
+            size=span.size,
+        )
+    data = doc.read(span.start, span.size)
+    try:
+        return {"encoding": doc.encoding, "text": data.decode(doc.encoding)}
+    except UnicodeDecodeError:
+        return {"encoding": "base64", "base64": base64.b64encode(data).decode("ascii")}

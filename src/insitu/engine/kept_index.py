@@ -1,0 +1,279 @@
+"""The line index of a snapshot, from whatever was kept: loaded, carried over, or built.
+
+    the index saved beside the file is of          what is done
+    the snapshot's generation                      loaded
+    one that our own operations lead on from       patched over all of them at once
+    one that it was only appended to since         extended (after patching, where we edited first)
+    any other, or there is none                    built, on every core
+
+That a file was "only appended to" is a heuristic: same inode, larger, modified later, and the samples of
+the saved index (the last granule before the old end, and 15 spread evenly) unchanged, so that nothing
+before the old end was shifted. Accepted limits:
+
+    a stranger who appends, and changes earlier bytes in place between the samples, is taken for one who
+    appended only;
+    a stranger who changes bytes, keeps the size and sets the time back to what it was, or does so within
+    the tick of the clock in which an operation of ours ended, is not noticed.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from heapq import merge
+from typing import Final, NamedTuple
+
+from insitu.core.columns import Block, block_of
+from insitu.core.policy import Policy
+from insitu.core.protocols import Cancel, Progress
+from insitu.core.spans import Span
+from insitu.engine.granules import GRANULE_BYTES
+from insitu.engine.history import State, chained, opened, operations
+from insitu.engine.index import LineIndex, Sample
+from insitu.engine.recover import pending
+from insitu.engine.site import Site
+from insitu.engine.snapshot import Generation, Snapshot
+from insitu.errors import RequestError, StaleError, StorageError, UndoError
+from insitu.formats.lines import detect_newline
+from insitu.scan.windows import WINDOW_BYTES
+
+# A smaller file is scanned in less time than it takes to open and check another one.
+SAVED_FROM_BYTES: Final = 4 << 20
+
+# Reading the journals of more operations than this takes longer than scanning most files.
+_OPERATIONS_MAX: Final = 64
+
+# Changes of an operation are told apart down to this share of the file, which bounds them to 10 MB.
+_CHANGES_MAX: Final = 1 << 16
+
+# How coarse the times of files are. A change within the tick of the one before leaves the time as it was,
+# so an index read during that tick is not saved. Sources: the kernel's tick is at most 10 ms (CONFIG_HZ,
+# time(7)); FAT has 2 s and others 1 s, to be told by times without a fraction.
+_TICK_NS: Final = 20_000_000
+_COARSE_TICK_NS: Final = 2_000_000_000
+_COARSE_UNIT_NS: Final = 1_000_000
+
+
+class Change(NamedTuple):
+    """Bytes ``[start, stop)`` of a base, in whose place there are ``new_size`` others, or maybe the same."""
+
+    start: int
+    stop: int
+    new_size: int
+
+
+def line_index(
+    site: Site,
+    base: Snapshot,
+    policy: Policy,
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
+) -> LineIndex:
+    """The index of a snapshot's lines, at the least cost; saved for the next time.
+
+    Raises:
+        CancelledError: ``cancel`` said so.
+        StaleError: the file was cut shorter meanwhile.
+
+    Cost: from a read of the saved index to a read of the file. Nothing is kept of a file below 4 MiB, nor
+    where the policy keeps no history; that it cannot be saved is no failure.
+    """
+    settled = _settled(base.generation)  # asked before the first read
+    newline = detect_newline(base.read(0, min(WINDOW_BYTES, base.size)), more=base.size > WINDOW_BYTES)
+    if base.size < SAVED_FROM_BYTES:
+        return LineIndex.build(base, newline, progress=progress, cancel=cancel)
+    saved = _saved(site, base)
+    index = None
+    if saved is not None and saved[0].newline == newline:
+        index, then = saved
+        if then == base.generation:
+            return index
+        index = _carried(site, base, index, then, progress, cancel)
+    if index is None:
+        index = LineIndex.build(base, newline, progress=progress, cancel=cancel)
+    if settled and policy.history > 0:
+        _save(site, base, index)
+    return index
+
+
+def coarse(blocks: Iterable[Block], near_bytes: int) -> Iterator[Change]:
+    """Yields the changes that splices make, those at most ``near_bytes`` apart in a block as one.
+
+    Cost: steps over all splices within ``near_bytes`` at once, however many.
+    """
+    for block in blocks:
+        first, count = 0, len(block.starts)
+        while first < count:
+            last = first
+            while (further := bisect_right(block.starts, block.stop(last) + near_bytes, last + 1)) > last + 1:
+                last = further - 1
+            growth = block.displacement(last) - (block.news[first] - block.olds[first])
+            start, stop = block.starts[first], block.stop(last)
+            yield Change(start, stop, stop - start + growth)
+            first = last + 1
+
+
+def composed(first: Iterable[Change], second: Iterable[Change], near_bytes: int = 0) -> list[Change]:
+    """The changes that do ``first`` and then ``second``, those at most ``near_bytes`` apart as one.
+
+    Both are sorted and disjoint: ``first`` in coordinates of the base, as is what is returned; ``second``
+    of what ``first`` makes of it. What lies outside of the changes returned, neither touched.
+    """
+    # In coordinates of the middle, which both know: (start, stop, growth by the first, by the second).
+    # Those that merely touch are one, too: between them may lie what the first deleted.
+    made = ((start, stop, 0, new_size - (stop - start)) for start, stop, new_size in second)
+    changes: list[Change] = []
+    low, high, before, grown, growth = 0, -1, 0, 0, 0
+    for start, stop, first_growth, second_growth in merge(_placed(first), made):
+        if high >= 0 and start - high > near_bytes:
+            changes.append(Change(low - before, high - before - grown, high - low + growth))
+            before, grown, growth, high = before + grown, 0, 0, -1
+        if high < 0:
+            low = start
+        high = max(high, stop)
+        grown += first_growth
+        growth += second_growth
+    if high >= 0:
+        changes.append(Change(low - before, high - before - grown, high - low + growth))
+    return changes
+
+
+def moved(span: Span, changes: Iterable[Change]) -> Span | None:
+    """Where bytes of the base are after changes; None where one touched them."""
+    displacement = 0
+    for start, stop, new_size in changes:
+        if stop <= span.start:
+            displacement += new_size - (stop - start)
+        elif start < span.stop:
+            return None
+        else:
+            break
+    return span.moved(displacement)
+
+
+def _placed(changes: Iterable[Change]) -> Iterator[tuple[int, int, int, int]]:
+    """Yields where changes lie in what they make, and how much each grew."""
+    displacement = 0
+    for start, stop, new_size in changes:
+        at = start + displacement
+        growth = new_size - (stop - start)
+        yield at, at + new_size, growth, 0
+        displacement += growth
+
+
+def _saved(site: Site, base: Snapshot) -> tuple[LineIndex, Generation] | None:
+    """The saved index, and which generation of the file it belongs to."""
+    volume, path = site.volume, site.line_index
+    try:
+        if not site.trusted(base.file.stat()):
+            return None
+    except StorageError:
+        return None  # what others could have planted is no index
+    stamp = LineIndex.saved_stamp(volume, path)
+    then = None if stamp is None else Generation.parse(stamp.decode("ascii", "replace"))
+    if stamp is None or then is None:
+        return None
+    index = LineIndex.load(volume, path, base, stamp)
+    return None if index is None else (index, then)
+
+
+def _carried(
+    site: Site,
+    base: Snapshot,
+    index: LineIndex,
+    then: Generation,
+    progress: Progress | None,
+    cancel: Cancel | None,
+) -> LineIndex | None:
+    """The index of an older generation, carried over to the snapshot; None where it cannot be."""
+    now = base.generation
+    near_bytes = max(GRANULE_BYTES, index.size // _CHANGES_MAX, now.size // _CHANGES_MAX)
+    try:
+        led = _led(site, then, now, near_bytes)
+    except (StorageError, RequestError, UndoError):
+        return None  # the history was pruned meanwhile, or cannot be read
+    if led is None:
+        return None
+    changes, size = led
+    # Every change costs the granule around it, too. Past half of the file, all of it is read in less time.
+    if sum(change.new_size + GRANULE_BYTES for change in changes) > now.size // 2:
+        return None
+    if not _recognized(base, index.samples, changes, appended=size < now.size):
+        return None
+    ours = Snapshot(base.file, now._replace(size=size))
+    patched = index.patched([block_of(changes)], ours, cancel=cancel)
+    return patched.extended(base, progress=progress, cancel=cancel) if size < now.size else patched
+
+
+def _recognized(
+    base: Snapshot, samples: Sequence[Sample], changes: Sequence[Change], *, appended: bool
+) -> bool:
+    """Whether the samples that no change touched are what they were.
+
+    After an append the last one has to be among them: it tells whether anything before it was shifted.
+    """
+    from xxhash import xxh3_64_intdigest
+
+    for number, (span, digest) in enumerate(samples, 1):
+        now = moved(span, changes)
+        if now is None:
+            if appended and number == len(samples):
+                return False
+        elif now.stop > base.size or xxh3_64_intdigest(base.read(now.start, now.size)) != digest:
+            return False
+    return True
+
+
+def _led(site: Site, then: Generation, now: Generation, near_bytes: int) -> tuple[list[Change], int] | None:
+    """What our operations since ``then`` changed, and the file's size after them.
+
+    Returns:
+        None where anything else happened to the file, but for an append after the last of them.
+    """
+    # A commit that is not closed yet is in no history, and could pass for an append.
+    if now.operation - then.operation > _OPERATIONS_MAX or pending(site):
+        return None
+    kept = operations(site)
+    was: State = (then.inode, then.size, then.mtime_ns)
+    left = kept[-1].after if kept and kept[-1].number > then.operation else was
+    numbers = chained(site, was, then.operation, left)
+    if numbers is None or not _same_or_appended(left, now):
+        return None
+    changes: list[Change] = []
+    for number in numbers:
+        with opened(site, number) as journal:
+            splices = journal.splices
+            if splices.result_size != journal.progress.size:
+                return None  # somebody appended while it was carried out
+            changes = composed(changes, coarse(splices.blocks(), near_bytes), near_bytes)
+    return changes, left[1]
+
+
+def _same_or_appended(left: State, now: Generation) -> bool:
+    """Whether a file left in one state shows no sign of more than an append."""
+    inode, size, mtime_ns = left
+    same = (size, mtime_ns) == (now.size, now.mtime_ns)
+    return inode == now.inode and (same or (size < now.size and mtime_ns < now.mtime_ns))
+
+
+def _settled(generation: Generation) -> bool:
+    """Whether any later change gives the file another time."""
+    tick_ns = _TICK_NS if generation.mtime_ns % _COARSE_UNIT_NS else _COARSE_TICK_NS
+    return time.time_ns() - generation.mtime_ns > tick_ns
+
+
+def _save(site: Site, base: Snapshot, index: LineIndex) -> None:
+    """Saves the index, if it is of one generation throughout and there is a place for it."""
+    with suppress(StorageError, RequestError, StaleError):
+        data = index.to_bytes(base.generation.token.encode())
+        status = base.file.stat()
+        if not base.generation.same_contents(status):
+            return  # somebody changed the file while it was read
+        site.prepare(status)
+        try:
+            index.save(site.volume, site.line_index, data)
+        except BaseException:
+            site.tidy()
+            raise

@@ -1,0 +1,121 @@
+"""What a file is, what its disk can do, and what is pending: questions that change nothing."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from insitu.core.policy import Policy
+from insitu.core.protocols import Cancel, Progress
+from insitu.engine.history import operations
+from insitu.engine.kept_index import line_index
+from insitu.engine.lock import holder_of
+from insitu.engine.recover import pending, report
+from insitu.engine.session import generation, snapshot
+from insitu.engine.site import FOLDER, Site
+from insitu.engine.snapshot import Snapshot
+from insitu.errors import InsituError, UnsupportedError
+from insitu.storage.base import File, Volume
+from insitu.views.text import encoding_of
+
+# What tells line endings: the first window of a file, as for lines (1 MiB).
+SAMPLE_BYTES = 1 << 20
+
+
+def info(site: Site, policy: Policy) -> dict[str, Any]:
+    """Size, encoding, line endings, generation, what is pending and what is kept; reads samples only."""
+    file = site.open()
+    try:
+        base = Snapshot(file, generation(site, file))
+        status = file.stat()
+        kept = operations(site)
+        sample = base.read(0, min(SAMPLE_BYTES, base.size))
+        return {
+            "path": site.path,
+            "size": base.size,
+            "encoding": encoding_of(base),
+            "line_endings": _endings(sample),
+            "final_newline": base.size > 0 and base.read(base.size - 1, 1) in (b"\n", b"\r"),
+            "generation": base.generation.token,
+            "hard_links": status.links,
+            "sparse": file.next_hole(0) < base.size,
+            "pending": report(site) if pending(site) else None,
+            "operations": len(kept),
+            "history_bytes": sum(operation.stored_bytes for operation in kept),
+        }
+    finally:
+        file.close()
+
+
+def _endings(sample: bytes) -> dict[str, int]:
+    """How often each line ending occurs in a sample."""
+    crlf = sample.count(b"\r\n")
+    return {"lf": sample.count(b"\n") - crlf, "crlf": crlf, "cr": sample.count(b"\r") - crlf}
+
+
+def doctor(site: Site) -> dict[str, Any]:
+    """What the disk under a file or folder can do, whether locks work, and what is pending."""
+    facts = asdict(site.volume.facts(site.folder if _is_file(site) else site.path))
+    findings: dict[str, Any] = {"path": site.path, "facts": facts}
+    if _is_file(site):
+        file = site.open()
+        try:
+            findings["locks"] = _lock_state(file)
+            findings["marked"] = file.mark() is not None
+            findings["state_folder"] = site.state
+            findings["pending"] = report(site) if pending(site) else None
+        finally:
+            file.close()
+    else:
+        findings["pending"] = [path for path in pending_below(site.volume, site.path)]
+    return findings
+
+
+def _is_file(site: Site) -> bool:
+    return not os.path.isdir(site.path)
+
+
+def _lock_state(file: File) -> str:
+    try:
+        if not file.lock():
+            holder = holder_of(file)
+            return f"held by process {holder['pid']}" if holder else "held"
+        file.unlock()
+        return "free"
+    except UnsupportedError:
+        return "not supported"
+
+
+def pending_below(volume: Volume, folder: str) -> Iterator[str]:
+    """Yields the paths of the files below a folder that have something pending beside them."""
+    for parent, folders, _ in os.walk(folder):
+        if FOLDER not in folders:
+            continue
+        folders.remove(FOLDER)
+        for name in volume.names(os.path.join(parent, FOLDER)):
+            path = os.path.join(parent, name.removesuffix(".d"))
+            try:
+                if name.endswith(".d") and pending(Site.of(volume, path)):
+                    yield path
+            except InsituError:
+                continue  # the file of this state is gone; there is nothing to recover
+
+
+def build_index(site: Site, policy: Policy, progress: Progress | None, cancel: Cancel | None) -> dict[str, Any]:
+    """Builds (or brings up to date) the index of a file's lines; how many there are."""
+    began = time.monotonic()
+    base = snapshot(site, write=False, policy=policy, lock_timeout_s=0)
+    try:
+        index = line_index(site, base, policy, progress, cancel)
+        status = site.volume.stat(site.line_index)
+        return {
+            "path": site.path,
+            "lines": index.line_count,
+            "index_bytes": status.size if status else 0,
+            "seconds": time.monotonic() - began,
+        }
+    finally:
+        base.file.close()

@@ -1,0 +1,153 @@
+"""How many line ends a document has before a place, and where the n-th is, pending edits included.
+
+The base is asked through its index, however large it is; what edits put in is counted where it is short.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property, lru_cache
+from typing import Final, Protocol
+
+from insitu.core.pieces import Content, Copy, Fill, Kept, Literal
+from insitu.core.protocols import Reader
+from insitu.core.spans import Span
+from insitu.engine.index import LineIndex
+
+# Reading and counting so many bytes costs less than two look-ups in an index, which read 128 KiB on average.
+SHORT_BYTES: Final = 64 << 10
+
+# Offsets whose counts are remembered: the ends of the pieces that an edit is about to cut.
+_REMEMBERED: Final = 4096
+
+
+class Indexed(Protocol):
+    """What counting needs of a document."""
+
+    @property
+    def base(self) -> Reader:
+        """The bytes under the pending edits."""
+        ...
+
+    def line_index(self) -> LineIndex:
+        """The index of the base, made when first asked for."""
+        ...
+
+    # A parameter without name: documents may call it what they like.
+    def open_source(self, path: str, /) -> Reader:
+        """Another file that a pasted piece names."""
+        ...
+
+
+class LineEnds:
+    """Counts line ends in pieces of a document: by index where they are long, by reading them where not."""
+
+    def __init__(self, document: Indexed, newline: bytes) -> None:
+        self.newline = newline
+        self._base = document.base
+        self._document = document
+        self._pasted: dict[str, list[_Stretch]] = {}
+        # A short piece is asked for its line ends and then, in vain, for their number.
+        self._recent = lru_cache(maxsize=2)(self._read)
+
+    @cached_property
+    def _base_stretch(self) -> _Stretch:
+        index = self._document.line_index()
+        if index.newline != self.newline:
+            index = LineIndex.build(self._base, self.newline)
+        return _Stretch(Span(0, self._base.size), index)
+
+    def count(self, content: Content) -> int:
+        """How many line ends there are."""
+        match content:
+            case Literal(data):
+                return data.count(self.newline)
+            case Fill(byte, count):
+                return count if byte == self.newline[0] else 0
+        if content.size <= SHORT_BYTES:
+            return self._recent(content).count(self.newline)
+        return self._stretch_of(content).count(content.span)
+
+    def count_before(self, content: Content, offset: int) -> int:
+        """How many line ends there are in the first ``offset`` bytes."""
+        return self.count(content.part(0, offset))
+
+    def find(self, content: Content, index: int) -> int | None:
+        """Where the line end ``index`` (from 0) is; None where there are fewer."""
+        match content:
+            case Literal(data):
+                return _find_in(data, self.newline, index)
+            case Fill(byte, count):
+                return index if byte == self.newline[0] and index < count else None
+        if content.size <= SHORT_BYTES:
+            return _find_in(self._recent(content), self.newline, index)
+        return self._stretch_of(content).find(content.span, index)
+
+    def _reader_of(self, content: Kept | Copy) -> Reader:
+        source = content.source if isinstance(content, Copy) else None
+        return self._base if source is None else self._document.open_source(source)
+
+    def _read(self, content: Kept | Copy) -> bytes:
+        return self._reader_of(content).read(content.span.start, content.size)
+
+    def _stretch_of(self, content: Kept | Copy) -> _Stretch:
+        """The stretch that holds the content; of another file, only what was pasted is ever counted."""
+        if isinstance(content, Kept) or content.source is None:
+            return self._base_stretch
+        stretches = self._pasted.setdefault(content.source, [])
+        known = next((stretch for stretch in stretches if stretch.span.holds(content.span)), None)
+        if known is None:
+            pasted = _Part(self._reader_of(content), content.span)
+            known = _Stretch(content.span, LineIndex.build(pasted, self.newline))
+            stretches.append(known)
+        return known
+
+
+class _Stretch:
+    """A span of a file whose line ends an index knows."""
+
+    def __init__(self, span: Span, index: LineIndex) -> None:
+        self.span = span
+        self._index = index
+        self._before = lru_cache(maxsize=_REMEMBERED)(index.ends_before)
+
+    def count(self, part: Span) -> int:
+        """How many line ends there are in a part of the span."""
+        part = part.moved(-self.span.start)
+        return self._before(part.stop) - self._before(part.start)
+
+    def find(self, part: Span, index: int) -> int | None:
+        """The offset in ``part`` of its line end ``index`` (from 0); None where there are fewer."""
+        if index >= self.count(part):
+            return None
+        start = part.start - self.span.start
+        return self._index.end_offset(self._before(start) + index + 1) - 1 - start
+
+
+class _Part:
+    """A span of a reader, as a reader."""
+
+    def __init__(self, reader: Reader, span: Span) -> None:
+        self._reader = reader
+        self._start = span.start
+        self.size = span.size
+
+    def read(self, offset: int, size: int) -> bytes:
+        return self._reader.read(self._start + offset, size)
+
+    def read_into(self, offset: int, buffer: memoryview) -> None:
+        self._reader.read_into(self._start + offset, buffer)
+
+
+def _find_in(data: bytes, newline: bytes, index: int) -> int | None:
+    """Where the line end ``index`` (from 0) is, by halving; None where there are fewer."""
+    if index >= data.count(newline):
+        return None
+    low, high = 0, len(data)
+    while high - low > 1:
+        middle = (low + high) // 2
+        count = data.count(newline, low, middle)
+        if index < count:
+            high = middle
+        else:
+            low, index = middle, index - count
+    return low
