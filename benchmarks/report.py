@@ -48,7 +48,8 @@ def heading(report: Report) -> str:
         f"{machine['system']}, {machine['file_system']}",
         used,
         f"medians of {report.runs} runs (fastest .. slowest); memory: most of any run, above the "
-        f"{_mib(report.interpreter_bytes)} of a bare interpreter, which starts in {duration(report.interpreter_s)}",
+        f"{_mib(report.interpreter_bytes)} of a bare interpreter",
+        f"a bare interpreter starts in {duration(report.interpreter_s)}",
     ]
     if report.size < TARGETS_FROM_BYTES:
         lines.append("NOTE: the targets are meant for 2 GB; on small files starting a process decides")

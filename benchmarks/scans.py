@@ -54,7 +54,7 @@ def _count(stdout: str) -> str:
     """The count in what a tool says: ``wc`` adds the name of the file, JSON has it among other things."""
     if stdout.startswith("{"):
         return str(json.loads(stdout)["lines"])
-    return stdout.split()[0] if stdout.split() else stdout
+    return stdout.strip().partition(" ")[0]
 
 
 def _index(bench: Bench) -> Case:

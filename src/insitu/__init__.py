@@ -1,14 +1,7 @@
 """Edit parts of huge files in place: crash-safe, undoable, in bounded memory."""
 
 from insitu.api import (
-    Document,
-    Edit,
-    Operation,
-    Policy,
     Preview,
-    Receipt,
-    Recovered,
-    Span,
     append,
     apply,
     build_index,
@@ -22,7 +15,6 @@ from insitu.api import (
     info,
     insert,
     open,
-    parse_edits,
     pending_below,
     preview_apply,
     preview_replace,
@@ -33,7 +25,31 @@ from insitu.api import (
     undo,
     write,
 )
-from insitu.errors import InsituError
+from insitu.core.policy import (
+    Policy,
+)
+from insitu.core.spans import (
+    Span,
+)
+from insitu.document import (
+    Document,
+)
+from insitu.engine.commit import (
+    Receipt,
+)
+from insitu.engine.history import (
+    Operation,
+)
+from insitu.engine.recover import (
+    Recovered,
+)
+from insitu.errors import (
+    InsituError,
+)
+from insitu.views.edits import (
+    Edit,
+    parse_edits,
+)
 
 __all__ = [
     "Document",

@@ -21,13 +21,13 @@ from insitu.engine.history import Operation
 from insitu.engine.lock import locked
 from insitu.engine.recover import Force, Recovered
 from insitu.engine.recover import recover as finish
-from insitu.engine.session import Held, writing
+from insitu.engine.session import writing
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation
 from insitu.errors import RequestError, SpanError
 from insitu.storage.local import local_volume
 from insitu.views.diff import unified
-from insitu.views.edits import Edit, parse_edits, place
+from insitu.views.edits import Edit, place
 from insitu.views.operation import Rendered, changes_of, exchanged
 from insitu.views.replacing import Engine, Request, locating
 
@@ -275,7 +275,9 @@ def apply(path: Path, edits: Iterable[Edit], **options: Any) -> Receipt:
     return edit.receipt
 
 
-def preview_apply(path: Path, edits: Iterable[Edit], *, policy: Policy | None = None, **options: Any) -> Preview:
+def preview_apply(
+    path: Path, edits: Iterable[Edit], *, policy: Policy | None = None, **options: Any
+) -> Preview:
     """What ``apply`` would do; the file is not touched."""
     with open(path, "r", policy=policy, **options) as document:
         placed = place(document, edits)
@@ -287,14 +289,24 @@ def preview_apply(path: Path, edits: Iterable[Edit], *, policy: Policy | None = 
 
 def undo(path: Path, operation: int | None = None, **options: Any) -> Receipt:
     """Undoes an operation (None: the latest still in effect); itself an operation. Options as ``editing``."""
-    return _reversing(path, lambda site, held, policy, progress, cancel: reversal.undo(
-        site, held.target, policy, operation, held.lock_wait_s, progress, cancel), **options)
+    return _reversing(
+        path,
+        lambda site, held, policy, progress, cancel: reversal.undo(
+            site, held.target, policy, operation, held.lock_wait_s, progress, cancel
+        ),
+        **options,
+    )
 
 
 def redo(path: Path, **options: Any) -> Receipt:
     """Takes the latest undo back, until a new edit is made. Options as ``editing``."""
-    return _reversing(path, lambda site, held, policy, progress, cancel: reversal.redo(
-        site, held.target, policy, held.lock_wait_s, progress, cancel), **options)
+    return _reversing(
+        path,
+        lambda site, held, policy, progress, cancel: reversal.redo(
+            site, held.target, policy, held.lock_wait_s, progress, cancel
+        ),
+        **options,
+    )
 
 
 def _reversing(
@@ -358,7 +370,11 @@ def doctor(path: Path, *, policy: Policy | None = None) -> dict[str, Any]:
 
 
 def build_index(
-    path: Path, *, policy: Policy | None = None, progress: Progress | None = None, cancel: Cancel | None = None
+    path: Path,
+    *,
+    policy: Policy | None = None,
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
 ) -> dict[str, Any]:
     """Builds, or brings up to date, the index of a file's lines, and says how many there are."""
     from insitu.views import inspection

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence as Numbers
+from collections.abc import Iterable, Iterator
+from collections.abc import Sequence as Numbers
 from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -172,7 +173,9 @@ class Document:
     def __contains__(self, item: int | bytes) -> bool:
         return self.find(bytes((item,)) if isinstance(item, int) else item) >= 0
 
-    def find(self, pattern: bytes | str, start: int = 0, stop: int | None = None, *, regex: bool = False) -> int:
+    def find(
+        self, pattern: bytes | str, start: int = 0, stop: int | None = None, *, regex: bool = False
+    ) -> int:
         """Offset of the first match in ``[start, stop)``; -1 where there is none."""
         from insitu.scan.search import find
 
@@ -213,8 +216,12 @@ class Document:
             self._lines = Lines(self)
         return self._lines
 
+    def open_source(self, path: str) -> Reader:
+        """Another file that pasted pieces come from, as it was when it was first asked for."""
+        return self._sources.open(path)
+
     def line_index(self, progress: Progress | None = None, cancel: Cancel | None = None) -> LineIndex:
-        """The index of the base's lines: loaded where it was kept, extended where the file grew, else built."""
+        """The index of the base's lines: as kept beside the file and brought up to date, else built."""
         if self._index is None:
             from insitu.engine.kept_index import line_index
 
@@ -237,11 +244,13 @@ class Document:
             start, stop, step = key.indices(self.size)
             if step != 1:
                 raise RequestError("Only slices without a step can be assigned.", hint="Assign each byte.")
-            self.replace_span(Span(start, max(start, stop)), bytes(value))  # type: ignore[arg-type]
+            self.replace_span(Span(start, max(start, stop)), bytes(value))
             return
         offset = self._index_of(key)
         if not isinstance(value, int):
-            raise RequestError("A single byte is assigned an integer.", hint="Use doc[i:i+1] = b'...' for bytes.")
+            raise RequestError(
+                "A single byte is assigned an integer.", hint="Use doc[i:i+1] = b'...' for bytes."
+            )
         self.replace_span(Span(offset, offset + 1), bytes((value,)))
 
     def __delitem__(self, key: int | slice) -> None:
@@ -426,7 +435,9 @@ class Document:
     def _index_of(self, key: int) -> int:
         index = key + self.size if key < 0 else key
         if not 0 <= index < self.size:
-            raise SpanError(f"There is no byte {key}; the content has {self.size:,}.", index=key, size=self.size)
+            raise SpanError(
+                f"There is no byte {key}; the content has {self.size:,}.", index=key, size=self.size
+            )
         return index
 
     def _check(self, span: Span) -> None:

@@ -234,6 +234,15 @@ def test_replacing_without_a_count_needs_exactly_one(ten: Path) -> None:
     assert ten.read_bytes() == TEN_LINES
 
 
+def test_candidates_are_named_under_a_condition_too(ten: Path) -> None:
+    token = run("info", ten, "--json").json["generation"]
+    several = run("replace", ten, "line 1", "x", "--if-generation", token)
+    assert several.code == 3
+    assert "line 10, byte 63\n" in several.err
+    assert run("replace", ten, "nothing", "x", "--if-generation", token).code == 1
+    assert ten.read_bytes() == TEN_LINES
+
+
 def test_replacing_all_of_nothing_is_done_already(ten: Path) -> None:
     done = run("replace", ten, "nothing", "x", "--all")
     assert (done.code, done.err) == (0, f"{ten}: replaced 0 places\n")

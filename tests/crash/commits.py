@@ -22,8 +22,15 @@ from insitu.testing.simulated import SimulatedVolume
 PATH = "/d/f"
 
 ABLE = Facts(
-    filesystem="simulated", block_bytes=8, atom_bytes=8, clone=True, ranges=True, punch=True, reserve=True,
-    kernel_copy=True, marks=True,
+    filesystem="simulated",
+    block_bytes=8,
+    atom_bytes=8,
+    clone=True,
+    ranges=True,
+    punch=True,
+    reserve=True,
+    kernel_copy=True,
+    marks=True,
 )
 PORTABLE = Facts(filesystem="simulated", block_bytes=8, atom_bytes=8)
 
@@ -56,8 +63,16 @@ def is_pending(volume: SimulatedVolume) -> bool:
     return pending(Site.of(volume, PATH))
 
 
-def scenario(name: str, base: bytes, edits: Patch, *, facts: Facts = ABLE, policy: Policy = Policy(),
-             earlier: Iterable[Patch] = (), undoing: bool = False) -> Scenario:
+def scenario(
+    name: str,
+    base: bytes,
+    edits: Patch,
+    *,
+    facts: Facts = ABLE,
+    policy: Policy = Policy(),
+    earlier: Iterable[Patch] = (),
+    undoing: bool = False,
+) -> Scenario:
     """A commit of ``edits`` over ``base``; with ``undoing``, the undo of the last earlier one instead."""
     before = base
     for patch_ in earlier:
@@ -100,31 +115,83 @@ def scenarios() -> list[Scenario]:
         for facts in (ABLE, PORTABLE):
             on = "able" if facts is ABLE else "portable"
             found += [
-                scenario(f"overwrite same size {on}{kept}", BASE, patch(BASE, (3, 6, b"xyz"), (30, 34, b"____")),
-                         facts=facts, policy=Policy(history=history, planner="overwrite")),
-                scenario(f"overwrite growing {on}{kept}", BASE, patch(BASE, (20, 21, b"longer than it was")),
-                         facts=facts, policy=Policy(history=history, planner="overwrite")),
-                scenario(f"overwrite shrinking {on}{kept}", BASE, patch(BASE, (9, 31, b"-")),
-                         facts=facts, policy=Policy(history=history, planner="overwrite")),
-                scenario(f"shift insert {on}{kept}", long, patch(long, (5, 5, b"+++")),
-                         facts=facts, policy=Policy(history=history, planner="shift")),
-                scenario(f"shift delete {on}{kept}", long, patch(long, (13, 18, b"")),
-                         facts=facts, policy=Policy(history=history, planner="shift")),
-                scenario(f"shift mixed {on}{kept}", long,
-                         patch(long, (2, 9, b""), (30, 30, b"twelve bytes"), (60, 62, b"q")),
-                         facts=facts, policy=Policy(history=history, planner="shift")),
-                scenario(f"shift right far {on}{kept}", long, patch(long, (10, 10, b"R" * 40)),
-                         facts=facts, policy=Policy(history=history, planner="shift")),
-                scenario(f"shift left far {on}{kept}", long, patch(long, (7, 55, b"")),
-                         facts=facts, policy=Policy(history=history, planner="shift")),
-                scenario(f"rewrite {on}{kept}", BASE, patch(BASE, (5, 9, b"rewritten")),
-                         facts=facts, policy=Policy(history=history, planner="rewrite")),
+                scenario(
+                    f"overwrite same size {on}{kept}",
+                    BASE,
+                    patch(BASE, (3, 6, b"xyz"), (30, 34, b"____")),
+                    facts=facts,
+                    policy=Policy(history=history, planner="overwrite"),
+                ),
+                scenario(
+                    f"overwrite growing {on}{kept}",
+                    BASE,
+                    patch(BASE, (20, 21, b"longer than it was")),
+                    facts=facts,
+                    policy=Policy(history=history, planner="overwrite"),
+                ),
+                scenario(
+                    f"overwrite shrinking {on}{kept}",
+                    BASE,
+                    patch(BASE, (9, 31, b"-")),
+                    facts=facts,
+                    policy=Policy(history=history, planner="overwrite"),
+                ),
+                scenario(
+                    f"shift insert {on}{kept}",
+                    long,
+                    patch(long, (5, 5, b"+++")),
+                    facts=facts,
+                    policy=Policy(history=history, planner="shift"),
+                ),
+                scenario(
+                    f"shift delete {on}{kept}",
+                    long,
+                    patch(long, (13, 18, b"")),
+                    facts=facts,
+                    policy=Policy(history=history, planner="shift"),
+                ),
+                scenario(
+                    f"shift mixed {on}{kept}",
+                    long,
+                    patch(long, (2, 9, b""), (30, 30, b"twelve bytes"), (60, 62, b"q")),
+                    facts=facts,
+                    policy=Policy(history=history, planner="shift"),
+                ),
+                scenario(
+                    f"shift right far {on}{kept}",
+                    long,
+                    patch(long, (10, 10, b"R" * 40)),
+                    facts=facts,
+                    policy=Policy(history=history, planner="shift"),
+                ),
+                scenario(
+                    f"shift left far {on}{kept}",
+                    long,
+                    patch(long, (7, 55, b"")),
+                    facts=facts,
+                    policy=Policy(history=history, planner="shift"),
+                ),
+                scenario(
+                    f"rewrite {on}{kept}",
+                    BASE,
+                    patch(BASE, (5, 9, b"rewritten")),
+                    facts=facts,
+                    policy=Policy(history=history, planner="rewrite"),
+                ),
             ]
         found += [
-            scenario(f"blocks insert{kept}", BASE, patch(BASE, (11, 11, b"I" * 16)),
-                     policy=Policy(history=history, planner="blocks")),
-            scenario(f"blocks collapse{kept}", long, patch(long, (11, 27, b"")),
-                     policy=Policy(history=history, planner="blocks")),
+            scenario(
+                f"blocks insert{kept}",
+                BASE,
+                patch(BASE, (11, 11, b"I" * 16)),
+                policy=Policy(history=history, planner="blocks"),
+            ),
+            scenario(
+                f"blocks collapse{kept}",
+                long,
+                patch(long, (11, 27, b"")),
+                policy=Policy(history=history, planner="blocks"),
+            ),
         ]
     first = patch(BASE, (4, 8, b"first edit"))
     found.append(scenario("undo", BASE, patch(BASE), earlier=[first], undoing=True))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
-from insitu.core import check as checking, plan as planning
-from insitu.core.columns import Block, Head, Splices, Window, block_of, render, summarize, NO_SPLICES
+from insitu.core import check as checking
+from insitu.core import plan as planning
+from insitu.core.columns import NO_SPLICES, Head, Splices, block_of, render, summarize
 from insitu.core.facts import Facts
 from insitu.core.patch import Patch, Splice
 from insitu.core.pieces import Literal
@@ -16,7 +18,7 @@ from insitu.core.spans import Span
 from insitu.core.steps import Collapse, Insert, Move, Place, Resize, Transfer
 from insitu.errors import InternalError
 from insitu.planners import shift
-from insitu.planners.choose import PLANNERS, PROGRAMS, choose
+from insitu.planners.choose import PLANNERS, PROGRAMS
 
 
 class BytesPool:
@@ -69,9 +71,17 @@ def run(plan: Plan, splices: Splices, pool: BytesPool, base: bytes) -> bytes:
         def read(offset: int, size: int) -> bytes:
             out = bytearray()
             for x in range(offset, offset + size):
-                saved = next((data[x - cover.start] for cover, data in covers if cover.start <= x < cover.stop), None)
+                saved = next(
+                    (data[x - cover.start] for cover, data in covers if cover.start <= x < cover.stop), None
+                )
                 if saved is None:
-                    saved = base[x] if plan.swaps else target[x + displacement] if x + displacement < len(target) else 0
+                    saved = (
+                        base[x]
+                        if plan.swaps
+                        else target[x + displacement]
+                        if x + displacement < len(target)
+                        else 0
+                    )
                 out.append(saved)
             return bytes(out)
 
@@ -108,7 +118,7 @@ def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_offered_plan_is_legal_and_leaves_the_result(made, cut, atom, ranges, clone) -> None:
     base, patch = made
     splices, pool = columns(patch, cut)
-    if not splices.summary.count:
+    if not splices.summary.places:
         return
     facts = Facts(block_bytes=atom, atom_bytes=atom, ranges=ranges, clone=clone)
     for make in PLANNERS.values():
@@ -121,16 +131,28 @@ def test_every_offered_plan_is_legal_and_leaves_the_result(made, cut, atom, rang
         assert list(again.segments()) == list(plan.program.segments())
 
 
-@given(patches(), st.integers(0, 6), st.sampled_from(["right", "left", "gap", "detour"]), st.integers(1, 5), st.integers(1, 5))
+@given(
+    patches(),
+    st.integers(0, 6),
+    st.sampled_from(["right", "left", "gap", "detour"]),
+    st.integers(1, 5),
+    st.integers(1, 5),
+)
 def test_the_checker_accepts_no_shift_that_goes_wrong(made, cut, form, gap, segment) -> None:
     base, patch = made
     splices, pool = columns(patch, cut)
-    if not splices.summary.count:
+    if not splices.summary.places:
         return
     layout = planning.Layout(4, 4, segment * 4, gap * 4)
     program = shift.PROGRAMS[form](splices, layout)
-    plan = Plan(planner="shift", form=form, layout=layout, program=program,
-                cost=planning.Cost(0, 0, 0, 0, 0), visibility="committed")
+    plan = Plan(
+        planner="shift",
+        form=form,
+        layout=layout,
+        program=program,
+        cost=planning.Cost(0, 0, 0, 0, 0),
+        visibility="committed",
+    )
     try:
         checking.check(plan, splices)
     except InternalError:
@@ -143,10 +165,18 @@ def test_inverted_columns_are_the_inverse_patch(made, cut) -> None:
     base, patch = made
     splices, _ = columns(patch, cut)
     inverse, _ = columns(patch.inverse(base), cut)
-    ours = [(b.starts[i], b.stop(i), b.news[i + 1] - b.news[i]) for b in splices.inverted().blocks() for i in range(len(b.starts))]
-    theirs = [(b.starts[i], b.stop(i), b.news[i + 1] - b.news[i]) for b in inverse.blocks() for i in range(len(b.starts))]
+    ours = [
+        (b.starts[i], b.stop(i), b.news[i + 1] - b.news[i])
+        for b in splices.inverted().blocks()
+        for i in range(len(b.starts))
+    ]
+    theirs = [
+        (b.starts[i], b.stop(i), b.news[i + 1] - b.news[i])
+        for b in inverse.blocks()
+        for i in range(len(b.starts))
+    ]
     assert ours == theirs
-    if splices.summary.count:
+    if splices.summary.places:
         assert splices.summary.inverted() == inverse.summary
 
 
@@ -185,6 +215,12 @@ def test_then_and_inverse(made, data) -> None:
     base, p = made
     result = p.apply(base)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(result)), max_size=8)))
-    q = Patch(len(result), tuple(Splice(Span(a, b), (Literal(data.draw(st.binary(max_size=9))),)) for a, b in zip(cuts[::2], cuts[1::2], strict=False)))
+    q = Patch(
+        len(result),
+        tuple(
+            Splice(Span(a, b), (Literal(data.draw(st.binary(max_size=9))),))
+            for a, b in zip(cuts[::2], cuts[1::2], strict=False)
+        ),
+    )
     assert p.then(q).apply(base) == q.apply(result)
     assert p.inverse(base).apply(result) == base

@@ -112,7 +112,7 @@ def sentences(problem: dict[str, Any]) -> list[str]:
     candidates = problem["facts"].get("candidates") or ()
     lines += [f"  {candidate}" for candidate in candidates]
     if state := problem.get("file_state"):
-        lines.append(f"The file is {state}.")
+        lines.append("What the file holds is unknown." if state == "unknown" else f"The file is {state}.")
     if problem["hint"]:
         lines.append(str(problem["hint"]))
     return lines

@@ -1,7 +1,8 @@
 """Signals that ask to stop: at once while nothing is at stake, at the next safe place during an edit.
 
-By default SIGINT and SIGTERM raise ``Interrupted`` where the program is. Inside ``deferred`` they are only
-noted, and the library asks for the note between windows, up to the commit point; past it, it finishes.
+At first SIGINT and SIGTERM raise ``Interrupted`` where the program is. From ``defer`` on they are only noted,
+and the library asks for the note between windows, up to the commit point; past it, it finishes, and so
+does the command: what it says about the file must be true.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ _notes = _Notes()
 def listening() -> Iterator[None]:
     """Handles the stopping signals while the block runs, then gives them back."""
     _notes.received = 0
+    _notes.deferring = False
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may handle signals; elsewhere they are the host program's affair
         return
@@ -60,14 +62,10 @@ def listening() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-@contextmanager
-def deferred() -> Iterator[Callable[[], bool]]:
-    """Lets the stopping signals wait while the block runs; yields what tells whether one does."""
+def defer() -> Callable[[], bool]:
+    """Lets the stopping signals wait until the command ends; returns what tells whether one does."""
     _notes.deferring = True
-    try:
-        yield lambda: _notes.received != 0
-    finally:
-        _notes.deferring = False
+    return lambda: _notes.received != 0
 
 
 def signal_exit_code() -> int:
@@ -79,5 +77,5 @@ def exit_code_afterwards() -> int:
     """0, or, where a signal came too late to stop the work, its code; then it says so."""
     if not _notes.received:
         return 0
-    print("insitu: the signal came after the commit point; the work was completed.", file=sys.stderr)
+    print("insitu: the signal came too late to stop the work; it was completed.", file=sys.stderr)
     return signal_exit_code()

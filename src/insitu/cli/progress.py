@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
-from insitu.cli.interrupts import deferred
+from insitu.cli.interrupts import defer
 
 # Work that ends sooner needs no bar: about the time after which people wonder.
 PATIENCE_S: Final = 0.5
@@ -26,19 +26,18 @@ class Work(NamedTuple):
 
 @contextmanager
 def work(label: str, *, silent: bool = False) -> Iterator[Work]:
-    """Defers signals to the next safe place, and shows a bar if standard error is a terminal.
+    """Lets signals stop the work at safe places only, and shows a bar if standard error is a terminal.
 
     Args:
         label: what is being done, as ``Replacing``.
         silent: no bar.
     """
     bar = _Bar(label) if not silent and sys.stderr.isatty() else None
-    with deferred() as cancel:
-        try:
-            yield Work(bar.show if bar else None, cancel)
-        finally:
-            if bar:
-                bar.close()
+    try:
+        yield Work(bar.show if bar else None, defer())
+    finally:
+        if bar:
+            bar.close()
 
 
 class _Bar:

@@ -120,8 +120,8 @@ class Tour:
             raise InternalError("The child of the tour did not get half-way.", ended=killed.exit_code)
         self._expected = self._then(lambda lines: _with_line(lines, _KILLED))
         self._say(
-            f"Killed by signal {-killed.exit_code} when {byte_size(killed.done)} of {byte_size(killed.total)} "
-            f"were moved ({killed.done / killed.total:.0%}). insitu doctor now says:"
+            f"Killed by signal {-killed.exit_code} when {byte_size(killed.done)} of "
+            f"{byte_size(killed.total)} were moved ({killed.done / killed.total:.0%}). insitu doctor now says:"
         )
         pending = insitu.doctor(self.path)["pending"]
         for name in ("operation", "planner", "segments_done", "state"):

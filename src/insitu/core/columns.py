@@ -67,15 +67,15 @@ class Block(NamedTuple):
         if len(self.starts) < _VECTOR_SPLICES:
             starts = [s + n - o for s, n, o in zip(self.starts, self.news, self.olds, strict=False)]
         else:
-            starts = _vector(self.starts) + _vector(self.news)[:-1] - _vector(self.olds)[:-1]
-            starts = array("q", starts.tobytes())
+            starts = _column(_vector(self.starts) + _vector(self.news)[:-1] - _vector(self.olds)[:-1])
         return Block(starts, self.news, self.olds)
 
 
 class Summary(NamedTuple):
     """What planners see of a patch: no list, however many splices."""
 
-    count: int
+    places: int
+    """How many splices."""
     first: int
     """Base offset of the first change."""
     last: int
@@ -96,7 +96,7 @@ class Summary(NamedTuple):
     def inverted(self) -> Summary:
         """The summary of the inverse patch."""
         return Summary(
-            self.count,
+            self.places,
             self.first,
             self.last + self.growth,
             self.new_bytes,
@@ -126,12 +126,12 @@ def summarize(block: Block, before: Summary) -> Summary:
             if displacement:
                 moved += start - at
             at, displacement = block.stop(i), after[i]
-    if before.count:
+    if before.places:
         low, high = min(low, before.displacement_min), max(high, before.displacement_max)
-    first = before.first if before.count else starts[0]
+    first = before.first if before.places else starts[0]
     last = block.stop(count - 1)
     moved += before.moved_bytes
-    return Summary(before.count + count, first, last, olds[count], news[count], low, high, moved)
+    return Summary(before.places + count, first, last, olds[count], news[count], low, high, moved)
 
 
 def _extremes(block: Block, last: int) -> tuple[int, int, int]:
@@ -144,6 +144,10 @@ def _extremes(block: Block, last: int) -> tuple[int, int, int]:
     gaps[0] -= last
     moved = int(gaps[displacements[:-1] != 0].sum())
     return int(displacements[1:].min()), int(displacements[1:].max()), moved
+
+
+def _column(vector: Any) -> Sequence[int]:
+    return array("q", vector.tobytes())
 
 
 def _vector(column: Sequence[int]) -> Any:
@@ -183,6 +187,24 @@ class Head(NamedTuple):
     result_start: int
 
 
+class _Loaded(NamedTuple):
+    """A block with the two columns that look-ups bisect in."""
+
+    block: Block
+    results: Sequence[int]
+    stops: Sequence[int]
+
+    @staticmethod
+    def of(block: Block) -> _Loaded:
+        starts, olds, news = block
+        if len(starts) < _VECTOR_SPLICES:
+            results = [s + n - o for s, n, o in zip(starts, news, olds, strict=False)]
+            stops = [s + b - a for s, a, b in zip(starts, olds, olds[1:], strict=False)]
+            return _Loaded(block, results, stops)
+        start, old, new = (_vector(column) for column in block)
+        return _Loaded(block, _column(start + new[:-1] - old[:-1]), _column(start + old[1:] - old[:-1]))
+
+
 class Splices:
     """All splices of a patch over a base of ``base_size`` bytes, in blocks that ``load`` fetches.
 
@@ -203,7 +225,7 @@ class Splices:
         self.result_size = base_size + summary.growth
         self._heads = heads
         self._load = load
-        self._recent: dict[int, Block] = {}
+        self._recent: dict[int, _Loaded] = {}
 
     @staticmethod
     def of(base_size: int, block: Block) -> Splices:
@@ -211,7 +233,9 @@ class Splices:
         if not len(block.starts):
             return Splices(base_size, NO_SPLICES, (), lambda number: block)
         summary = summarize(block, NO_SPLICES)
-        return Splices(base_size, summary, (Head(block.starts[0], block.result_start(0)),), lambda number: block)
+        return Splices(
+            base_size, summary, (Head(block.starts[0], block.result_start(0)),), lambda number: block
+        )
 
     def inverted(self) -> Splices:
         """The inverse patch's splices: over the result, back to the base."""
@@ -224,27 +248,27 @@ class Splices:
     def blocks(self) -> Iterator[Block]:
         """Yields every block, in order."""
         for number in range(len(self._heads)):
-            yield self._block(number)
+            yield self._loaded(number).block
 
     def kept_before(self, result_offset: int) -> int:
         """Base offset where the kept bytes that come before ``result_offset`` end."""
         number = bisect_left(self._heads, result_offset, key=_result_start) - 1
         if number < 0:
             return result_offset
-        block = self._block(number)
-        i = bisect_left(range(len(block.starts)), result_offset, key=block.result_start) - 1
-        past = result_offset - block.result_start(i) - (block.news[i + 1] - block.news[i])
-        return block.starts[i] if past <= 0 else block.stop(i) + past
+        block, results, stops = self._loaded(number)
+        i = bisect_left(results, result_offset) - 1
+        past = result_offset - results[i] - (block.news[i + 1] - block.news[i])
+        return block.starts[i] if past <= 0 else stops[i] + past
 
     def kept_after(self, result_offset: int) -> int:
         """Base offset where the kept bytes that come from ``result_offset`` on begin."""
         number = bisect_right(self._heads, result_offset, key=_result_start) - 1
         if number < 0:
             return result_offset
-        block = self._block(number)
-        i = bisect_right(range(len(block.starts)), result_offset, key=block.result_start) - 1
-        past = result_offset - block.result_start(i) - (block.news[i + 1] - block.news[i])
-        return block.stop(i) + max(past, 0)
+        block, results, stops = self._loaded(number)
+        i = bisect_right(results, result_offset) - 1
+        past = result_offset - results[i] - (block.news[i + 1] - block.news[i])
+        return stops[i] + max(past, 0)
 
     def moved(self, span: Span) -> Span | None:
         """Where a span of the base lies in the result; None where a splice touches it.
@@ -255,11 +279,11 @@ class Splices:
         number = max(0, bisect_left(self._heads, span.start, key=_base_start) - 1)
         passed = 0
         while number < len(self._heads) and self._heads[number].start <= max(span.start, span.stop - 1):
-            block = self._block(number)
-            i = bisect_right(range(len(block.starts)), span.start, key=block.stop)
+            block, _, stops = self._loaded(number)
+            i = bisect_right(stops, span.start)
             if i:
                 passed = block.displacement(i - 1)
-            if i < len(block.starts):
+            if i < len(stops):
                 if block.starts[i] < (span.stop if span.size else span.start):
                     return None
                 break
@@ -274,65 +298,46 @@ class Splices:
         starts: list[int] = []
         stops: list[int] = []
         news: list[int] = []
-        for block, first, last in self._stretches(result):
-            offsets = block.olds[first : last + 1]
-            part = block.starts[first:last]
-            starts += part
-            stops += [s + b - a for s, a, b in zip(part, offsets, offsets[1:], strict=False)]
+        first_at = last_end = 0
+        for (block, results, block_stops), first, last in self._stretches(result):
+            if not starts:
+                first_at = results[first]
+            starts += block.starts[first:last]
+            stops += block_stops[first:last]
             news[-1:] = block.news[first : last + 1]
+            last_end = results[last - 1] + news[-1] - news[-2]
         if not starts:
             start = self.kept_after(result.start)
             return Window(result, Span(start, start + result.size), starts, stops, news)
-        # The first and last splice may reach over the window's edges: cut their new bytes to it.
-        base_start, base_stop = self.kept_after(result.start), self.kept_before(result.stop)
-        front, back = self._cuts(result)
-        news[0] += front
-        news[-1] -= back
-        base = Span(min(base_start, starts[0]), max(base_stop, stops[-1]))
-        if base_start >= stops[0]:
-            base = Span(starts[0], base.stop)
+        # The first and last splice may reach over the window's edges: their new bytes are cut to it.
+        news[0] += max(0, result.start - first_at)
+        news[-1] -= max(0, last_end - result.stop)
+        base = Span(starts[0] - max(0, first_at - result.start), stops[-1] + max(0, result.stop - last_end))
         return Window(result, base, starts, stops, news)
 
-    def _cuts(self, result: Span) -> tuple[int, int]:
-        """How many new bytes of the first and last splice of a window lie outside it."""
-        front = back = 0
-        number = bisect_right(self._heads, result.start, key=_result_start) - 1
-        if number >= 0:
-            block = self._block(number)
-            i = bisect_right(range(len(block.starts)), result.start, key=block.result_start) - 1
-            inside = result.start - block.result_start(i)
-            if inside < block.news[i + 1] - block.news[i]:
-                front = inside
-        number = bisect_left(self._heads, result.stop, key=_result_start) - 1
-        if number >= 0:
-            block = self._block(number)
-            i = bisect_left(range(len(block.starts)), result.stop, key=block.result_start) - 1
-            back = max(0, block.result_start(i) + block.news[i + 1] - block.news[i] - result.stop)
-        return front, back
-
-    def _stretches(self, result: Span) -> Iterator[tuple[Block, int, int]]:
+    def _stretches(self, result: Span) -> Iterator[tuple[_Loaded, int, int]]:
         """Yields (block, first, last) for the splices that bring bytes to, or delete inside, a window."""
         number = max(0, bisect_left(self._heads, result.start, key=_result_start) - 1)
         while number < len(self._heads) and self._heads[number].result_start < result.stop:
-            block = self._block(number)
-            indexes = range(len(block.starts))
-            first = bisect_left(indexes, result.start, key=block.result_start)
+            loaded = self._loaded(number)
+            block, results, _ = loaded
+            first = bisect_left(results, result.start)
             if first:
                 previous = first - 1
                 size = block.news[first] - block.news[previous]
-                first -= block.result_start(previous) + size > result.start
-            last = bisect_left(indexes, result.stop, key=block.result_start)
+                first -= results[previous] + size > result.start
+            last = bisect_left(results, result.stop)
             if first < last:
-                yield block, first, last
+                yield loaded, first, last
             number += 1
 
-    def _block(self, number: int) -> Block:
-        block = self._recent.get(number)
-        if block is None:
+    def _loaded(self, number: int) -> _Loaded:
+        loaded = self._recent.get(number)
+        if loaded is None:
             while len(self._recent) >= 2:
                 del self._recent[next(iter(self._recent))]
-            block = self._recent[number] = self._load(number)
-        return block
+            loaded = self._recent[number] = _Loaded.of(self._load(number))
+        return loaded
 
 
 def _result_start(head: Head) -> int:

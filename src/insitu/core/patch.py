@@ -1,11 +1,11 @@
 """The algebra of edits: a patch is a sorted set of splices over one generation of a base.
 
 All spans of a patch are in base coordinates and take effect at once. Laws, held by
-``tests/laws/test_patch_laws.py`` for every base ``b`` and patches ``p`` over ``b``, ``q`` over ``p``'s result:
+``tests/laws/test_plan_laws.py`` for every base ``b``, patch ``p`` over it and ``q`` over ``p``'s result:
 
     p.then(q).apply(b)        == q.apply(p.apply(b))
     p.inverse(b).apply(p.apply(b)) == b
-    p.apply(b)                == what any plan compiled from p leaves in a file that held b
+    p.apply(b)                == what any plan compiled from p leaves of b
 
 Mass patches never take this form: they flow as columns (``insitu.core.columns``).
 """

@@ -97,7 +97,10 @@ def unpack_slot(data: bytes, salt: int, offset: int) -> Progress | None:
     if len(data) < SLOT_BYTES:
         return None
     *fields, digest = _SLOT.unpack_from(data)
-    if digest != checksum(data[: SLOT_BYTES - 8], salt, offset) or fields[1] not in State.__members__.values():
+    if (
+        digest != checksum(data[: SLOT_BYTES - 8], salt, offset)
+        or fields[1] not in State.__members__.values()
+    ):
         return None
     return Progress(fields[0], State(fields[1]), *fields[2:])
 

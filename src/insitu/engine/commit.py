@@ -18,7 +18,6 @@ from insitu.core.columns import Splices
 from insitu.core.plan import Choice, Plan, Target
 from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel, Progress
-from insitu.core.records import State
 from insitu.core.spans import Span
 from insitu.engine.execute import Executor
 from insitu.engine.history import next_number, retain
@@ -71,7 +70,14 @@ class Draft:
     """
 
     def __init__(
-        self, site: Site, target: File, policy: Policy, *, kind: str = "edit", of: int = 0, lock_wait_s: float = 0.0
+        self,
+        site: Site,
+        target: File,
+        policy: Policy,
+        *,
+        kind: str = "edit",
+        of: int = 0,
+        lock_wait_s: float = 0.0,
     ) -> None:
         self.site = site
         self.target = target
@@ -88,7 +94,11 @@ class Draft:
             "kind": kind,
             "of": of,
             "identity": target.identity(),
-            "before": {"size": self._before.size, "mtime_ns": self._before.mtime_ns, "inode": self._before.inode},
+            "before": {
+                "size": self._before.size,
+                "mtime_ns": self._before.mtime_ns,
+                "inode": self._before.inode,
+            },
             "boot": site.volume.boot_id(),
             "time": time.time(),
         }
@@ -145,7 +155,7 @@ class Draft:
             before=before,
             after=Generation.of(after, self.number if kept else before.operation),
             plan=f"{plan.planner}/{plan.form}",
-            splices=self.journal.splices.summary.count,
+            splices=self.journal.splices.summary.places,
             size_before=self._before.size,
             size_after=after.size,
             bytes_read=plan.cost.read_bytes,
@@ -211,7 +221,7 @@ class Draft:
             try:
                 site.volume.sync_folder(site.state)  # J1: from here on recovery runs forward
                 if marked:
-                    self.target.set_mark(b"%x" % self.journal.salt)
+                    self.target.set_mark(b"%x" % self.journal.salt)  # J10
                 Executor(plan, self.journal, self.target, sparse=self._sparse(), progress=progress).run()
             except StorageError as error:
                 undone = not isinstance(error, SyncError) and roll_back(site, self.journal, plan, self.target)
@@ -237,7 +247,7 @@ class Draft:
         return after
 
     def _reserve(self, grown: Span) -> None:
-        """Allocates what the file grows by, so that a full disk strikes while it is old (J5)."""
+        """Allocates what the file grows by, so that a full disk strikes while it is old (J8)."""
         try:
             self.target.reserve(grown)
         except StorageError:

@@ -14,7 +14,6 @@ from insitu.engine.site import Site
 from insitu.errors import UndoError
 from insitu.storage.base import File
 
-
 State = tuple[int, int, int]
 """Inode, size and mtime of a file at one moment."""
 
@@ -87,7 +86,7 @@ def _operation(journal: Journal) -> Operation:
         of=header["of"],
         time=header["time"],
         planner=plan["planner"],
-        splices=plan["summary"]["count"],
+        splices=plan["summary"]["places"],
         size_before=before["size"],
         size_after=closed.size,
         stored_bytes=journal.file.size(),

@@ -144,7 +144,9 @@ class Journal:
         """How far the operation came, as last noted."""
         return self._progress
 
-    def note(self, state: State, segments_done: int, *, after: Stat | None = None, durable: bool = True) -> None:
+    def note(
+        self, state: State, segments_done: int, *, after: Stat | None = None, durable: bool = True
+    ) -> None:
         """Records how far the operation came, in the oldest slot (J5)."""
         closing = (after.size, after.mtime_ns, after.ctime_ns, after.inode) if after else ()
         self._progress = Progress(self._progress.sequence + 1, state, segments_done, *closing)

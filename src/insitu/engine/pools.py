@@ -24,7 +24,7 @@ class Repeat(NamedTuple):
     """One unit, many times over."""
 
     unit: bytes
-    count: int
+    times: int
 
 
 class _Stretch(NamedTuple):
@@ -56,10 +56,10 @@ class JournalPool:
 
     def pack_repeat(self, repeat: Repeat) -> bytes:
         """The payload that appends a repeat."""
-        return _POOL_HEAD.pack(_REPEAT, self.size, repeat.count) + repeat.unit
+        return _POOL_HEAD.pack(_REPEAT, self.size, repeat.times) + repeat.unit
 
     def note(self, payload: bytes | memoryview, size: int, record: int) -> None:
-        """Records that the payload of ``size`` bytes, of which at least the head is given, lies in ``record``."""
+        """Records where a payload of ``size`` bytes, of which at least the head is given, lies."""
         form, offset, count = _POOL_HEAD.unpack_from(payload)
         if offset != self.size:
             raise InternalError("A pool's records are out of order.")

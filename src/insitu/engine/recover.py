@@ -1,13 +1,13 @@
 """Recovery: what a crash left is found by the next opening that may write, and finished.
 
-    what is found                          what is done
-    a draft, a successor                   removed: they never came to a commit point
-    a journal that cannot be trusted       refused: nothing is touched, nothing is ignored
-    a closed journal                       becomes history
-    a rewrite, the swap done               becomes history;  not done: removed, the file is old
-    an aborted journal                     the covers are written back: old
-    any other                              run on from its last checkpoint: new
-    a marked file without a journal        refused: it may be half-moved
+what is found                          what is done
+a draft, a successor                   removed: they never came to a commit point
+a journal that cannot be trusted       refused: nothing is touched, nothing is ignored
+a closed journal                       becomes history
+a rewrite, the swap done               becomes history;  not done: removed, the file is old
+an aborted journal                     the covers are written back: old
+any other                              run on from its last checkpoint: new
+a marked file without a journal        refused: it may be half-moved
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ def roll_back(site: Site, journal: Journal, plan: Plan, target: File) -> bool:
         return False
     try:
         if journal.progress.state is not State.ABORTED:
-            journal.note(State.ABORTED, 0)
+            journal.note(State.ABORTED, 0)  # J9: durable before the first byte is written back
         if plan.planner == "overwrite":
             for cover in journal.covers:
                 target.write(cover.start, journal.covers.read(cover))

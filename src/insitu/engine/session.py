@@ -29,7 +29,10 @@ def writing(
     site: Site, policy: Policy, lock_timeout_s: float, cancel: Cancel | None = None
 ) -> Iterator[Held]:
     """Locks a target and finishes what a crash left in it."""
-    with locked(site, timeout_s=lock_timeout_s, unlocked=policy.unlocked, cancel=cancel) as (target, waited_s):
+    with locked(site, timeout_s=lock_timeout_s, unlocked=policy.unlocked, cancel=cancel) as (
+        target,
+        waited_s,
+    ):
         recover(site, target)
         yield Held(target, waited_s)
 

@@ -115,7 +115,9 @@ class Site:
                 self._make(target)
             except MissingFileError:
                 continue  # another commit in this folder tidied up behind itself just now
-        raise MissingFileError(f"The state folder {self.state} vanishes as soon as it is made.", path=self.state)
+        raise MissingFileError(
+            f"The state folder {self.state} vanishes as soon as it is made.", path=self.state
+        )
 
     def _make(self, target: Stat) -> None:
         volume, parent = self.volume, os.path.dirname(self.state)

@@ -75,8 +75,8 @@ class Snapshot:
     def _shorter(self) -> StaleError:
         now = self.file.size()
         return StaleError(
-            f"The file {self.file.path} was cut from {self.size:,} to {now:,} bytes by somebody else while it "
-            "was being read.",
+            f"The file {self.file.path} was cut from {self.size:,} to {now:,} bytes by somebody else while "
+            "it was being read.",
             hint="Open it again.",
             path=self.file.path,
             size_before=self.size,

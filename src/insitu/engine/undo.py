@@ -14,8 +14,15 @@ from insitu.errors import UndoError
 from insitu.storage.base import File
 
 
-def undo(site: Site, target: File, policy: Policy, number: int | None, lock_wait_s: float,
-         progress: Progress | None = None, cancel: Cancel | None = None) -> Receipt:
+def undo(
+    site: Site,
+    target: File,
+    policy: Policy,
+    number: int | None,
+    lock_wait_s: float,
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
+) -> Receipt:
     """Undoes an operation (None: the latest still in effect) of a locked, recovered target.
 
     Raises:
@@ -34,8 +41,14 @@ def undo(site: Site, target: File, policy: Policy, number: int | None, lock_wait
     return _reverse(site, target, policy, number, "undo", lock_wait_s, progress, cancel)
 
 
-def redo(site: Site, target: File, policy: Policy, lock_wait_s: float,
-         progress: Progress | None = None, cancel: Cancel | None = None) -> Receipt:
+def redo(
+    site: Site,
+    target: File,
+    policy: Policy,
+    lock_wait_s: float,
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
+) -> Receipt:
     """Takes the latest undo back.
 
     Raises:
@@ -47,8 +60,16 @@ def redo(site: Site, target: File, policy: Policy, lock_wait_s: float,
     return _reverse(site, target, policy, undone[-1], "redo", lock_wait_s, progress, cancel)
 
 
-def _reverse(site: Site, target: File, policy: Policy, number: int, kind: str, lock_wait_s: float,
-             progress: Progress | None, cancel: Cancel | None) -> Receipt:
+def _reverse(
+    site: Site,
+    target: File,
+    policy: Policy,
+    number: int,
+    kind: str,
+    lock_wait_s: float,
+    progress: Progress | None,
+    cancel: Cancel | None,
+) -> Receipt:
     with opened(site, number) as journal:
         if journal.plan["old"] == "none":
             raise UndoError(f"Operation {number} of {site.path} was committed without undo.")
@@ -96,8 +117,8 @@ def _check_size(site: Site, target: File, number: int, splices: Splices) -> None
         return
     if status.size < splices.base_size or splices.summary.old_bytes == 0:
         raise UndoError(
-            f"The file {site.path} was changed by somebody else since operation {number}, so the place of what "
-            "it changed is no longer certain; the file is unchanged.",
+            f"The file {site.path} was changed by somebody else since operation {number}, so where its bytes "
+            "lie now is not certain; the file is unchanged.",
             hint="See what it changed with: insitu diff FILE OP",
             operation=number,
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from insitu.core.columns import Block, Splices
 from insitu.core.facts import Facts
@@ -108,8 +109,8 @@ def _same_sizes(block: Block) -> bool:
 def _vector_regions(block: Block, atom: int) -> Iterator[Span]:
     import numpy as np
 
-    starts = np.asarray(block.starts, dtype=np.int64)
-    stops = starts + np.diff(np.asarray(block.olds, dtype=np.int64))
+    starts: Any = np.asarray(block.starts, dtype=np.int64)
+    stops: Any = starts + np.diff(np.asarray(block.olds, dtype=np.int64))
     low = starts - starts % atom
     high = stops + -stops % atom
     first = np.flatnonzero(np.concatenate(([True], low[1:] > high[:-1])))
@@ -121,8 +122,8 @@ def plan(splices: Splices, facts: Facts, policy: Policy, target: Target) -> Plan
     """The overwrite plan, or why there is none."""
     if policy.visibility == "atomic":
         return Rejected(NAME, "readers could see it half written, and the policy says atomic")
-    if splices.summary.count > COVERS_MAX:
-        return Rejected(NAME, f"{splices.summary.count:,} places are more than it keeps track of")
+    if splices.summary.places > COVERS_MAX:
+        return Rejected(NAME, f"{splices.summary.places:,} places are more than it keeps track of")
     layout = Layout(facts.atom_bytes, facts.block_bytes, WINDOW_BYTES)
     program = Overwrite(splices, layout)
     saved = sum(cover.size for cover in program.covers())

@@ -13,7 +13,8 @@ Any mix of growing and shrinking splices works in each: only the least and great
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from insitu.core.columns import Splices
@@ -31,7 +32,7 @@ SEGMENT_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class _Shift:
+class _Shift(ABC):
     """What the four programs share: where the moved part begins, and the edge before it.
 
     The first change rarely falls on an atom. The *edge* runs from the atom it lies in to ``body``, where
@@ -61,6 +62,10 @@ class _Shift:
     def covers(self) -> Iterator[Span]:
         """What the edge keeps of the base."""
         yield from self.splices.window(self.edge).runs()
+
+    @abstractmethod
+    def segments(self) -> Iterator[Segment]:
+        """The program itself."""
 
     def _place_edge(self) -> Iterator[Segment]:
         if self.edge.size:
@@ -133,7 +138,12 @@ class Detour(_Shift):
         yield (Resize(self.result_size),)
 
 
-PROGRAMS = {"right": Right, "left": Left, "gap": Gap, "detour": Detour}
+PROGRAMS: dict[str, Callable[[Splices, Layout], _Shift]] = {
+    "right": Right,
+    "left": Left,
+    "gap": Gap,
+    "detour": Detour,
+}
 
 
 def plan(splices: Splices, facts: Facts, policy: Policy, target: Target) -> Plan | Rejected:

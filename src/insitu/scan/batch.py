@@ -28,7 +28,7 @@ def read_many(fileno: int, file_size: int, offsets: Sequence[int], size: int) ->
         so that the device works on all of it at once.
     """
     places: list[int] = offsets.tolist() if hasattr(offsets, "tolist") else list(offsets)
-    if places and not (0 <= min(places) and max(places) + size <= file_size):
+    if places and not (min(places) >= 0 and max(places) + size <= file_size):
         raise SpanError(f"Some offsets leave no {size} bytes in a file of {file_size:,}.", size=file_size)
     advise: Callable[[int, int, int, int], None] | None = getattr(os, "posix_fadvise", None)
     pread = os.pread

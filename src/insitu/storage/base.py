@@ -13,7 +13,6 @@ from typing import NamedTuple, Protocol
 from insitu.core.facts import Facts
 from insitu.core.spans import Span
 
-
 Buffer = bytes | bytearray | memoryview
 
 

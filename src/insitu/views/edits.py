@@ -6,12 +6,16 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol
 
 from insitu.core.spans import Span
 from insitu.errors import AmbiguousError, ExpectationError, NoMatchError, RequestError, SpanError
 
 _HUNK = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@")
+
+# ``bytes`` names a field below.
+Bytes = bytes
 
 _FIELDS = {"bytes", "lines", "match", "text", "hex", "expect"}
 
@@ -30,11 +34,11 @@ class Edit:
         expect: what must be there now; None means anything.
     """
 
-    new: bytes
+    new: Bytes
     bytes: tuple[int, int] | None = None
     lines: tuple[int, int] | None = None
-    match: bytes | None = None
-    expect: bytes | None = None
+    match: Bytes | None = None
+    expect: Bytes | None = None
 
     def __post_init__(self) -> None:
         given = sum(where is not None for where in (self.bytes, self.lines, self.match))
@@ -69,14 +73,14 @@ def place(document: Located, edits: Iterable[Edit]) -> list[tuple[Span, bytes]]:
         there = document.read(span.start, span.size) if edit.expect is not None else None
         if there != edit.expect:
             raise ExpectationError(
-                f"Edit {number} expects other bytes at {span.start}:{span.stop} than are there; nothing was changed.",
+                f"Edit {number} expects other bytes at {span.start}:{span.stop}; nothing was changed.",
                 hint=f"There is: {(there or b'')[:200]!r}",
                 edit=number,
                 found=there,
             )
         placed.append((span, edit.new))
     placed.sort(key=lambda edit: edit[0])
-    for (before, _), (after, _) in zip(placed, placed[1:], strict=False):
+    for (before, _), (after, _) in pairwise(placed):
         if after.start < before.stop:
             raise SpanError(
                 f"Two edits overlap at byte {after.start}; nothing was changed.",
@@ -91,7 +95,7 @@ def _span_of(document: Located, edit: Edit, number: int) -> Span:
         span = Span(*edit.bytes)
         if not 0 <= span.start <= span.stop <= document.size:
             raise SpanError(
-                f"Edit {number}: bytes {span.start}:{span.stop} do not lie in the {document.size:,} bytes there are.",
+                f"Edit {number}: bytes {span.start}:{span.stop} lie outside the {document.size:,} there are.",
                 edit=number,
             )
         return span
@@ -128,9 +132,7 @@ def parse_edits(text: bytes | str) -> list[Edit]:
     data = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
     if data.startswith((b"--- ", b"@@ ", b"diff ")):
         return list(_from_diff(data))
-    return [
-        _from_json(line, number) for number, line in enumerate(data.splitlines(), 1) if line.strip()
-    ]
+    return [_from_json(line, number) for number, line in enumerate(data.splitlines(), 1) if line.strip()]
 
 
 def _from_json(line: bytes, number: int) -> Edit:
@@ -141,7 +143,8 @@ def _from_json(line: bytes, number: int) -> Edit:
     if not isinstance(fields, dict) or (unknown := set(fields) - _FIELDS):
         names = ", ".join(sorted(unknown)) if isinstance(fields, dict) else "not an object"
         raise RequestError(
-            f"Line {number} of the edits has unknown fields: {names}.", hint=f"Known: {', '.join(sorted(_FIELDS))}."
+            f"Line {number} of the edits has unknown fields: {names}.",
+            hint=f"Known: {', '.join(sorted(_FIELDS))}.",
         )
     try:
         new = bytes.fromhex(fields["hex"]) if "hex" in fields else _utf8(fields.get("text", ""))

@@ -104,7 +104,9 @@ def pending_below(volume: Volume, folder: str) -> Iterator[str]:
                 continue  # the file of this state is gone; there is nothing to recover
 
 
-def build_index(site: Site, policy: Policy, progress: Progress | None, cancel: Cancel | None) -> dict[str, Any]:
+def build_index(
+    site: Site, policy: Policy, progress: Progress | None, cancel: Cancel | None
+) -> dict[str, Any]:
     """Builds (or brings up to date) the index of a file's lines; how many there are."""
     began = time.monotonic()
     base = snapshot(site, write=False, policy=policy, lock_timeout_s=0)

@@ -114,7 +114,7 @@ class Lines(MutableSequence[str]):
         return self._measure().count_before(size) + (not self._is_ended(size))
 
     def __iter__(self) -> Iterator[str]:
-        document, newline = self._document, self.newline
+        document, newline, decode = self._document, self.newline, self._line_text.decode
         number, window_bytes = 0, FIRST_WINDOW_BYTES
         start: int | None = 0
         while start is not None and start < document.size:
@@ -129,7 +129,7 @@ class Lines(MutableSequence[str]):
             while at < stop:
                 end = data.find(newline, at) + 1 or stop
                 number += 1
-                yield self._line_text.decode(data[at:end])
+                yield decode(data[at:end])
                 at = end
             if clean and document.sequence is sequence and not sequence.changed:
                 start += stop

@@ -36,9 +36,7 @@ def changes_of(splices: Splices) -> Iterator[Change]:
     for block in splices.blocks():
         for i, start in enumerate(block.starts):
             result = block.result_start(i)
-            yield Change(
-                Span(start, block.stop(i)), Span(result, result + block.news[i + 1] - block.news[i])
-            )
+            yield Change(Span(start, block.stop(i)), Span(result, result + block.news[i + 1] - block.news[i]))
 
 
 def exchanged(journal: Journal, name: str) -> str:
@@ -48,7 +46,7 @@ def exchanged(journal: Journal, name: str) -> str:
     for block in journal.splices.blocks():
         for i, start in enumerate(block.starts):
             if shown == HUNKS_MAX:
-                lines.append(f"... {journal.splices.summary.count - shown:,} more places are not shown")
+                lines.append(f"... {journal.splices.summary.places - shown:,} more places are not shown")
                 return "\n".join(lines) + "\n"
             shown += 1
             old, new = block.stop(i) - start, block.news[i + 1] - block.news[i]

@@ -123,8 +123,8 @@ def _moved(span: Span, over: list[tuple[int, Splices]], path: str) -> Span:
         passed = splices.moved(moved)
         if passed is None:
             raise StaleError(
-                f"Operation {number}, committed since {path} was opened, changed bytes {span.start}:{span.stop}, "
-                "which are to be changed here, too. The file keeps that change; the pending edits were not made.",
+                f"Operation {number}, committed since {path} was opened, also changed bytes "
+                f"{span.start}:{span.stop}. The file keeps that change; the pending edits were not made.",
                 hint=f"See it with: insitu diff FILE {number}; then open the file again.",
                 path=path,
                 operation=number,

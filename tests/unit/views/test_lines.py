@@ -237,7 +237,12 @@ def test_spans_and_numbers_are_those_of_the_current_content() -> None:
     document = Document(b"aa\nb\r\nc")
     lines = document.lines
     assert [lines.span_of(k) for k in (0, 1, -1)] == [(0, 3), (3, 6), (6, 7)]
-    assert [lines.span_of(*key) for key in ((0, 2), (1, 3), (2, 2), (3, 3))] == [(0, 6), (3, 7), (6, 6), (7, 7)]
+    assert [lines.span_of(*key) for key in ((0, 2), (1, 3), (2, 2), (3, 3))] == [
+        (0, 6),
+        (3, 7),
+        (6, 6),
+        (7, 7),
+    ]
     document.replace_span(Span(0, 0), b"new\n")
     assert [lines.number_at(offset) for offset in (0, 3, 4, 9, 10)] == [0, 0, 1, 2, 3]
     for offset in (-1, 11):
@@ -258,7 +263,10 @@ def test_a_slice_with_a_step_is_read_and_deleted_but_not_assigned() -> None:
 
 def test_one_text_is_no_list_of_lines() -> None:
     document = Document(b"a\n")
-    for call in (lambda: document.lines.__setitem__(slice(0, 1), "abc"), lambda: document.lines.extend("abc")):
+    for call in (
+        lambda: document.lines.__setitem__(slice(0, 1), "abc"),
+        lambda: document.lines.extend("abc"),
+    ):
         with pytest.raises(RequestError, match="list"):
             call()
     assert document.content == b"a\n"
@@ -348,7 +356,7 @@ def test_reading_without_pending_edits_needs_no_index() -> None:
 def test_a_line_is_found_by_reading_a_granule() -> None:
     document = Document(b"a line\n" * 200_000, granule_bytes=4096)
     document.line_index()
-    document.lines.newline  # noqa: B018  # reads the first window, once
+    assert document.lines.newline == b"\n"  # reads the first window, once
     document.base.bytes_read = 0
     assert document.lines[150_000] == "a line\n"
     assert document.base.bytes_read <= 3 * 4096
@@ -382,6 +390,17 @@ def test_a_long_line_is_replaced_without_being_held(monkeypatch: pytest.MonkeyPa
     document.lines[1] = "short"
     assert document.content == b"first\r\nshort\r\nlast"
     assert largest <= WINDOW_BYTES
+
+
+@pytest.mark.parametrize("size", range(30, 50))
+def test_a_long_line_is_replaced_by_what_it_ends_with(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("insitu.views.lines.FIRST_WINDOW_BYTES", 4)
+    monkeypatch.setattr("insitu.views.lines.WINDOW_BYTES", 4)
+    for text in ("", "x", "xx", "xxx"):
+        for ending in (b"\r\n", b"\n", b""):
+            document = Document(b"a\n" + b"x" * size + ending)
+            document.lines[1] = text
+            assert document.content == b"a\n" + text.encode() + (ending if text or ending else b"\n")
 
 
 def test_a_long_line_comes_whole_and_is_not_edited_by_itself() -> None:

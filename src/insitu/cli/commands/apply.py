@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from insitu.cli.editing import check_generation, show_preview, show_receipt
+from insitu.cli.editing import edit
 from insitu.cli.options import EditOptions, edit_options, file_argument, verb
 from insitu.cli.output import Output, counted
-from insitu.cli.progress import work
 from insitu.cli.texts import content_of
+
+if TYPE_CHECKING:
+    import insitu
 
 
 @verb("apply")
@@ -29,24 +33,12 @@ def apply(file: str, edits: str, options: EditOptions, output: Output) -> None:
     old one; from then on, the next command that may write finishes it.
     """
     import insitu
+    from insitu.views.edits import place
 
     wanted = insitu.parse_edits(content_of(edits))
-    if options.if_generation is not None:
-        with insitu.open(file, "r") as doc:
-            check_generation(doc, options.if_generation)
-    if options.dry_run:
-        preview = insitu.preview_apply(file, wanted, policy=options.policy())
-        choice = preview.choice
-        plan = str(choice) if choice else "plan: none, for nothing would change"
-        show_preview(file, preview.diff, plan, choice.as_dict() if choice else None, output)
-        return
-    with work("Applying", silent=output.quiet or output.as_json) as run:
-        receipt = insitu.apply(
-            file,
-            wanted,
-            policy=options.policy(),
-            lock_timeout_s=options.lock_timeout,
-            progress=run.progress,
-            cancel=run.cancel,
-        )
-    show_receipt(receipt, file, f"applied {counted(len(wanted), 'edit')}", output)
+
+    def change(doc: insitu.Document) -> str:
+        doc.replace_spans(place(doc, wanted))
+        return f"applied {counted(len(wanted), 'edit')}"
+
+    edit(file, options, output, change, label="Applying")

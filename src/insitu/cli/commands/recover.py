@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from insitu.cli.failures import problem_of, sentences
+from insitu.cli.interrupts import defer
 from insitu.cli.options import output_options, verb
 from insitu.cli.output import Output, counted, write_line
-from insitu.cli.progress import work
-from insitu.errors import InsituError
+from insitu.errors import CancelledError, InsituError
 
 if TYPE_CHECKING:
     import insitu
@@ -46,8 +46,8 @@ def recover(file: str, force_undo: bool, force_redo: bool, output: Output) -> No
     import insitu
 
     if not os.path.isdir(file):
-        with work("Recovering", silent=True):
-            recovered = insitu.recover(file, force)
+        defer()
+        recovered = insitu.recover(file, force)
         output.message(_sentence(file, recovered))
         output.fields({"path": file, "recovered": [_fields(recovered)]})
         return
@@ -62,10 +62,12 @@ def _recover_tree(folder: str, output: Output) -> None:
 
     recovered: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
+    stop = defer()
     for path in insitu.pending_below(folder):
+        if stop():
+            raise CancelledError(f"Cancelled in {folder}; what was recovered stays so.")
         try:
-            with work("Recovering", silent=True):
-                found = insitu.recover(path)
+            found = insitu.recover(path)
         except InsituError as error:
             failures.append({"path": path, **problem_of(error)})
             if not output.as_json:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from insitu.cli.addresses import CANDIDATES_MAX, absent, ambiguous, typed
-from insitu.cli.editing import check_generation, show_preview, show_receipt
+from insitu.cli.editing import edit, show_preview, show_receipt
 from insitu.cli.options import EditOptions, edit_options, file_argument, verb
 from insitu.cli.output import Output, counted
 from insitu.cli.progress import work
 from insitu.cli.texts import parsed_hex
-from insitu.errors import ExpectationError, NoMatchError
+from insitu.errors import ExpectationError, InsituError, NoMatchError
+
+if TYPE_CHECKING:
+    import insitu
 
 
 @verb("replace")
@@ -56,48 +61,75 @@ def replace(
     if not old:
         raise click.UsageError("OLD may not be empty.")
     once = not all_ and first is None and expect_count is None
+    wanted = _Wanted(old, new, regex, hex_, first, 1 if once else expect_count, once)
+    if options.if_generation is None:
+        _stream(file, wanted, options, output)
+    else:
+        edit(file, options, output, wanted.replace_in, label="Replacing")
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to be replaced by what, and how often."""
+
+    old: str
+    new: str
+    regex: bool
+    as_hex: bool
+    count: int | None
+    expect: int | None
+    once: bool
+
+    def texts(self, doc: insitu.Document) -> tuple[str, str] | tuple[bytes, bytes]:
+        """What is looked for and what replaces it, for the library."""
+        if self.regex:
+            return self.old, self.new
+        if self.as_hex:
+            return parsed_hex(self.old), parsed_hex(self.new)
+        return typed(self.old, doc.encoding), typed(self.new, doc.encoding)
+
+    def replace_in(self, doc: insitu.Document) -> str:
+        """Replaces in an open document, which checks its generation; not for millions of places."""
+        old, new = self.texts(doc)
+        try:
+            found = doc.replace(old, new, count=self.count, expect=self.expect, regex=self.regex)
+        except (ExpectationError, NoMatchError):
+            if not self.once:
+                raise
+            raise self.not_once(doc) from None
+        return f"replaced {counted(found, 'place')}"
+
+    def not_once(self, doc: insitu.Document) -> InsituError:
+        """The error for a text that is not there exactly once, naming the places where it is."""
+        found = list(islice(doc.finditer(self.texts(doc)[0], regex=self.regex), CANDIDATES_MAX + 1))
+        return ambiguous(doc, found) if found else absent(doc.path, self.old)
+
+
+def _stream(file: str, wanted: _Wanted, options: EditOptions, output: Output) -> None:
+    """Replaces any number of places in flat memory."""
     import insitu
 
     with insitu.open(file, "r") as doc:
-        check_generation(doc, options.if_generation)
-        given = (
-            (old, new) if regex else (_literal(old, hex_, doc.encoding), _literal(new, hex_, doc.encoding))
-        )
-    wanted: dict[str, Any] = {
-        "count": first,
-        "expect": 1 if once else expect_count,
-        "regex": regex,
+        old, new = wanted.texts(doc)
+    given: dict[str, Any] = {
+        "count": wanted.count,
+        "expect": wanted.expect,
+        "regex": wanted.regex,
         "policy": options.policy(),
         "lock_timeout_s": options.lock_timeout,
     }
+    call = insitu.preview_replace if options.dry_run else insitu.replace
     try:
         with work("Replacing", silent=output.quiet or output.as_json) as run:
-            verb_ = insitu.preview_replace if options.dry_run else insitu.replace
-            result = verb_(file, *given, progress=run.progress, cancel=run.cancel, **wanted)
+            result = call(file, old, new, progress=run.progress, cancel=run.cancel, **given)
     except (ExpectationError, NoMatchError):
-        if not once:
+        if not wanted.once:
             raise
-        raise _not_once(file, given[0], regex) from None
+        with insitu.open(file, "r") as doc:
+            raise wanted.not_once(doc) from None
     if isinstance(result, insitu.Preview):
         choice = result.choice
         plan = str(choice) if choice else "plan: none, for nothing would change"
         show_preview(file, result.diff, plan, choice.as_dict() if choice else None, output)
     else:
         show_receipt(result, file, f"replaced {counted(result.splices, 'place')}", output)
-
-
-def _literal(text: str, as_hex: bool, encoding: str) -> bytes:
-    return parsed_hex(text) if as_hex else typed(text, encoding)
-
-
-def _not_once(file: str, pattern: str | bytes, regex: bool) -> Exception:
-    """The error for a text that is not there exactly once, naming the places where it is."""
-    import insitu
-
-    found: list[insitu.Span] = []
-    with insitu.open(file, "r") as doc:
-        for span in doc.finditer(pattern, regex=regex):
-            found.append(span)
-            if len(found) > CANDIDATES_MAX:
-                break
-        return ambiguous(doc, found) if found else absent(doc.path, pattern)
