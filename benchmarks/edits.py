@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from benchmarks import peers
 from benchmarks.cases import Bench, Case, Contestant, Target
@@ -21,6 +22,7 @@ FALLOC_FL_COLLAPSE_RANGE = 0x08  # Source: linux/falloc.h
 
 IN_PROCESS = "insitu, in process"
 COMMAND = "insitu, command"
+PWRITE = "pwrite, no crash safety"
 
 
 def cases(bench: Bench) -> list[Case]:
@@ -66,19 +68,18 @@ def _overwrite(bench: Bench) -> Case:
     text, other = "x" * OVERWRITTEN_BYTES, "y" * OVERWRITTEN_BYTES
     place = f"{line.offset}:{line.offset + OVERWRITTEN_BYTES}"
     call = "insitu.write(FILE, START, STOP, TEXT)"
+    arguments: dict[str, Any] = {
+        "path": path,
+        "offset": line.offset,
+        "text": text,
+        "other": other,
+        "edits": OVERWRITES,
+    }
     contestants = (
-        peers.inside(
-            IN_PROCESS,
-            "overwrite",
-            call,
-            path=path,
-            offset=line.offset,
-            text=text,
-            other=other,
-            edits=OVERWRITES,
-        ),
+        peers.inside(IN_PROCESS, "overwrite", call, **arguments),
         peers.insitu(COMMAND, path, "write", "--bytes", place, "--text", text, "--exact"),
         peers.sed(path, f"{line.number}c\\{text}"),
+        peers.inside(PWRITE, "pwrite", "os.pwrite; os.fdatasync", ours=False, **arguments),
     )
     targets = (Target(IN_PROCESS, most_s=0.002), Target(COMMAND, (peers.SED,), least=20))
     return _case(bench, "overwrite", "overwrite 100 bytes in the middle, durable", contestants, targets)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 import sys
 import time
@@ -32,12 +33,30 @@ def overwrite(path: str, offset: int, text: str, other: str, edits: int) -> Repo
     """Overwrites a line again and again by two texts in turn, each edit durable; the last leaves ``text``."""
     import insitu
 
+    def write(data: bytes) -> None:
+        insitu.write(path, offset, offset + len(data), data)
+
+    return _overwriting(write, text, other, edits)
+
+
+def pwrite(path: str, offset: int, text: str, other: str, edits: int) -> Report:
+    """The floor: the same overwrites without a journal: a crash can leave a mixture."""
+
+    def write(data: bytes) -> None:
+        descriptor = os.open(path, os.O_WRONLY)
+        os.pwrite(descriptor, data, offset)
+        os.fdatasync(descriptor)
+        os.close(descriptor)
+
+    return _overwriting(write, text, other, edits)
+
+
+def _overwriting(write: Callable[[bytes], None], text: str, other: str, edits: int) -> Report:
     texts = (text.encode(), other.encode())
     seconds = []
     for number in reversed(range(edits)):
-        data = texts[number % 2]
         began = time.perf_counter()
-        insitu.write(path, offset, offset + len(data), data)
+        write(texts[number % 2])
         seconds.append(time.perf_counter() - began)
     first, *rest = seconds
     return Report(median(rest), notes={"first edit of the process, s": first})
@@ -125,8 +144,6 @@ def seek_and_read(path: str, sample: str, reads: int, seed: int) -> Report:
 
 def pread(path: str, sample: str, reads: int, seed: int) -> Report:
     """The peer: the same reads with one system call each."""
-    import os
-
     with open(path, "rb", buffering=0) as file:
         offsets = _offsets(file.seek(0, 2), reads, seed)
         descriptor = file.fileno()
@@ -146,7 +163,7 @@ def _digest(found: list[bytes]) -> str:
 
 
 CALLS: dict[str, Callable[..., Report]] = {
-    call.__name__: call for call in (overwrite, index, line, count, read_many, seek_and_read, pread)
+    call.__name__: call for call in (overwrite, pwrite, index, line, count, read_many, seek_and_read, pread)
 }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from insitu.cli import texts
 from tests.cli.conftest import TEN_LINES
 from tests.cli.running import folder_state, run
 
@@ -151,6 +152,39 @@ def test_text_comes_from_a_file_or_standard_input(ten: Path, tmp_path: Path) -> 
     assert ten.read_bytes().startswith(b"from a file\xff\nline 2\n")
     assert run("insert", ten, "--end", "-", stdin=b"a\nb").code == 0
     assert ten.read_bytes().endswith(b"line 10\na\nb\n")
+
+
+PASTES = {
+    "at a byte": (["insert", "--at", "4"], TEN_LINES[:4] + b"pasted" + TEN_LINES[4:]),
+    "over bytes": (["write", "--bytes", "0:4"], b"pasted" + TEN_LINES[4:]),
+    "over lines, exactly": (["write", "--lines", "2-10", "--exact"], lines(1, b"pasted")),
+    "over lines": (["write", "--lines", "2-10"], lines(1, b"pasted\n")),
+    "at the end, exactly": (["insert", "--end", "--exact"], TEN_LINES + b"pasted"),
+    "before a line, exactly": (["insert", "--before-line", "1", "--exact"], b"pasted" + TEN_LINES),
+}
+
+
+@pytest.mark.parametrize("name", PASTES)
+def test_a_file_too_large_to_be_held_is_pasted_alike(
+    ten: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (command, *rest), expected = PASTES[name]
+    source = tmp_path / "source"
+    source.write_bytes(b"pasted")
+    monkeypatch.setattr(texts, "_HELD_BYTES_MAX", 3)
+    assert run(command, ten, *rest, "--from", source, "--dry-run").code == 0
+    assert ten.read_bytes() == TEN_LINES
+    assert run(command, ten, *rest, "--from", source).code == 0
+    assert ten.read_bytes() == expected
+    source.write_bytes(b"something else")
+    assert (run("undo", ten).code, ten.read_bytes()) == (0, TEN_LINES)
+    assert (run("redo", ten).code, ten.read_bytes()) == (0, expected)
+
+
+def test_a_file_is_pasted_into_itself(ten: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "_HELD_BYTES_MAX", 3)
+    assert run("insert", ten, "--at", 4, "--from", ten).code == 0
+    assert ten.read_bytes() == TEN_LINES[:4] + TEN_LINES + TEN_LINES[4:]
 
 
 @pytest.mark.parametrize(

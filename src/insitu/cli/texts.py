@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 Command = Callable[..., None]
 
+# A larger file is copied into the target without being held in memory.
+_HELD_BYTES_MAX: Final = 8 << 20
+
 _LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")
 
 
@@ -27,26 +32,43 @@ class Text:
     """What was given.
 
     Args:
-        given: characters from the command line, or bytes from elsewhere, which are in the file's encoding.
+        given: characters from the command line; bytes from elsewhere, which are in the file's encoding; or
+            the path of a file too large to be held.
         exact: the bytes are meant as they are, at lines, too.
     """
 
-    given: str | bytes
+    given: str | bytes | Path
     exact: bool = False
 
     def in_encoding(self, encoding: str) -> bytes:
-        """The bytes to put into a file of this encoding."""
-        return self.given if isinstance(self.given, bytes) else typed(self.given, encoding)
+        """The bytes to put into a file of this encoding, all at once."""
+        if isinstance(self.given, str):
+            return typed(self.given, encoding)
+        return self.given if isinstance(self.given, bytes) else content_of(str(self.given))
 
     def in_lines(self, doc: insitu.Document) -> str:
         """The text for the library's lines, which give it the file's endings."""
-        if isinstance(self.given, bytes):
-            return self.given.decode(doc.encoding, "surrogateescape")
-        return self.given
+        if isinstance(self.given, str):
+            return self.given
+        return self.in_encoding(doc.encoding).decode(doc.encoding, "surrogateescape")
 
     def split_lines(self, doc: insitu.Document) -> list[str]:
         """The text as lines; a text without any is one empty line."""
         return _LINES.findall(self.in_lines(doc)) or [""]
+
+    def put(self, doc: insitu.Document, span: insitu.Span) -> int:
+        """Puts the bytes, as they are, in the place of a span; returns how many."""
+        import insitu
+
+        if isinstance(self.given, Path) and not os.path.samefile(self.given, doc.path):
+            # Copied by the commit, window by window. A file's own bytes are held: they are being moved.
+            piece = insitu.extent(self.given, (0, self.given.stat().st_size))
+            doc.replace_span(span, b"")
+            doc.insert(span.start, piece)
+            return piece.size
+        data = self.in_encoding(doc.encoding)
+        doc.replace_span(span, data)
+        return len(data)
 
 
 def read_text(
@@ -63,9 +85,11 @@ def read_text(
         only = "only one of" if any(given) else "the text:"
         raise click.UsageError(f"Give {only} --text TEXT, --from FILE, --hex DIGITS or - (standard input).")
     if text is not None:
-        return Text(text.encode("utf-8", "surrogateescape") if exact else text, exact)
+        return Text(os.fsencode(text) if exact else text, exact)
     if digits is not None:
         return Text(parsed_hex(digits), exact=True)
+    if source is not None and os.path.isfile(source) and os.path.getsize(source) > _HELD_BYTES_MAX:
+        return Text(Path(source), exact)
     return Text(content_of(source or "-"), exact)
 
 

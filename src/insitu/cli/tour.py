@@ -121,8 +121,9 @@ class Tour:
         self._expected = self._then(lambda lines: _with_line(lines, _KILLED))
         self._say(
             f"Killed by signal {-killed.exit_code} when {byte_size(killed.done)} of "
-            f"{byte_size(killed.total)} were moved ({killed.done / killed.total:.0%}). insitu doctor now says:"
+            f"{byte_size(killed.total)} were moved ({killed.done / killed.total:.0%})."
         )
+        self._say("insitu doctor now says that this is pending:")
         pending = insitu.doctor(self.path)["pending"]
         for name in ("operation", "planner", "segments_done", "state"):
             self._say(f"  {name.replace('_', ' '):14} {pending[name]}")

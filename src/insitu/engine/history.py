@@ -96,7 +96,13 @@ def _operation(journal: Journal) -> Operation:
 
 
 def retain(site: Site, count: int, size_bytes: int) -> None:
-    """Forgets the oldest operations beyond ``count`` or ``size_bytes``; the newest is always kept."""
+    """Forgets the oldest operations beyond ``count`` or ``size_bytes``; the newest is always kept.
+
+    With ``count`` 0 nothing is left beside the file: an operation that is not recorded breaks the chain
+    from those before it, and from an index, to the file as it is.
+    """
+    if count == 0:
+        site.volume.remove(site.line_index)
     numbers = site.operations()
     total = 0
     for kept, number in enumerate(reversed(numbers)):
@@ -106,8 +112,9 @@ def retain(site: Site, count: int, size_bytes: int) -> None:
         if kept >= count or (kept and total > size_bytes):
             for old in numbers[: len(numbers) - kept]:
                 site.volume.remove(site.operation(old))
-            site.tidy()
-            return
+            break
+    if count == 0:
+        site.tidy()
 
 
 def stacks(site: Site) -> tuple[list[int], list[int]]:

@@ -118,7 +118,7 @@ def _finish(site: Site, journal: Journal, target: File, force: Force | None) -> 
         # The crash came between journal and mark: nothing has moved yet, and it must not unmarked.
         target.set_mark(b"%x" % journal.salt)
     Executor(plan, journal, target, sparse=sparse).run(journal.progress.segments_done)
-    retire(site, journal, target)
+    retire(site, journal, target, forced=force is not None)
     return Recovered(site.path, "new", number)
 
 
@@ -147,13 +147,18 @@ def plan_of(journal: Journal) -> Plan:
     )
 
 
-def retire(site: Site, journal: Journal, target: File) -> Stat:
-    """Closes a journal whose plan is durable in the target (J2); returns the target's status."""
+def retire(site: Site, journal: Journal, target: File, *, forced: bool = False) -> Stat:
+    """Closes a journal whose plan is durable in the target (J2); returns the target's status.
+
+    Args:
+        forced: the file held somebody else's bytes, so no chain of operations leads over this one.
+    """
     if journal.plan["marked"]:
         target.set_mark(None)
     after = target.stat()
     # Not synced: if a power cut takes it back, recovery finds every byte in place and closes it again.
-    journal.note(State.CLOSED, journal.progress.segments_done, after=after, durable=False)
+    closed = after._replace(mtime_ns=0) if forced else after
+    journal.note(State.CLOSED, journal.progress.segments_done, after=closed, durable=False)
     _archive(site, journal)
     return after
 

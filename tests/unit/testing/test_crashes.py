@@ -212,8 +212,21 @@ def test_a_truthful_protocol_survives_every_fault() -> None:
     assert report.distinct >= 10
 
 
+def claiming_old(program: Program) -> Program:
+    """The program, except that whatever fails it says that the file is old."""
+
+    def run(volume: SimulatedVolume) -> None:
+        try:
+            program(volume)
+        except StorageError as error:
+            error.file_state = "old"
+            raise
+
+    return run
+
+
 def test_an_error_that_says_old_where_new_may_be_is_found() -> None:
-    report = faults(swap())
+    report = faults(replace(swap(), run=claiming_old(swap().run)))
     assert report.wrong
     first = report.wrong[0]
     assert isinstance(first.trail[0], Failure)
@@ -228,7 +241,7 @@ def test_faults_strike_recoveries_too() -> None:
     report = faults(right, budget=0, recoveries=60, seed=1)
     assert (report.wrong, report.exhaustive) == ([], False)
     assert report.states >= 60
-    found = faults(replace(right, recover=swap().recover), budget=0, recoveries=60, seed=1).wrong
+    found = faults(replace(right, recover=claiming_old(swap().recover)), budget=0, recoveries=60, seed=1).wrong
     assert found
     assert all([type(part) for part in wrong.trail[:2]] == [Crash, Failure] for wrong in found)
     volume = replayed(right, found[0].trail)

@@ -72,9 +72,7 @@ def _insert_at(doc: insitu.Document, at: int, text: Text, expected: str | None) 
     if expected is not None:
         stop = min(doc.size, start + len(typed(expected, doc.encoding)))
         check_expected(doc, insitu.Span(start, stop), expected, by_lines=False, where="What follows")
-    data = text.in_encoding(doc.encoding)
-    doc.replace_span(insitu.Span(start, start), data)
-    return f"inserted {counted(len(data), 'byte')}"
+    return f"inserted {counted(text.put(doc, insitu.Span(start, start)), 'byte')}"
 
 
 def _insert_lines(doc: insitu.Document, number: int, after: bool, text: Text, expected: str | None) -> str:
@@ -87,9 +85,7 @@ def _insert_lines(doc: insitu.Document, number: int, after: bool, text: Text, ex
     before = doc.size
     if text.exact:
         offset = span.stop if after else span.start
-        data = text.in_encoding(doc.encoding)
-        doc.replace_span(insitu.Span(offset, offset), data)
-        return f"inserted {counted(len(data), 'byte')}"
+        return f"inserted {counted(text.put(doc, insitu.Span(offset, offset)), 'byte')}"
     doc.lines.insert(number if after else number - 1, text.in_lines(doc))
     return f"inserted {counted(doc.size - before, 'byte')} {'after' if after else 'before'} line {number:,}"
 
@@ -103,7 +99,7 @@ def _append(doc: insitu.Document, text: Text, expected: str | None) -> str:
         check_expected(doc, end, expected, by_lines=False, where="At the end")
     before = doc.size
     if text.exact:
-        doc.replace_span(insitu.Span(before, before), text.in_encoding(doc.encoding))
+        text.put(doc, insitu.Span(before, before))
     else:
         doc.lines.append(text.in_lines(doc))
     return f"appended {counted(doc.size - before, 'byte')}"

@@ -37,7 +37,7 @@ def write(file: str, address: Address, text: Text, options: EditOptions, output:
         span = address.locate(doc)
         check_expected(doc, span, options.expect, by_lines=address.by_lines)
         if not address.by_lines or text.exact:
-            doc.replace_span(span, text.in_encoding(doc.encoding))
+            text.put(doc, span)
             return f"wrote new content over {counted(span.size, 'byte')}"
         first, stop = address.line_indexes(doc)
         doc.lines[first:stop] = text.split_lines(doc)
