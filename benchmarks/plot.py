@@ -40,8 +40,9 @@ def draw(report: Report, folder: Path) -> str:
     figure, axes = pyplot.subplots(figsize=(9.6, 1.7 + _ROW_INCHES * len(bars)), layout="constrained")
     _draw_bars(axes, bars)
     _dress(axes, bars, report)
-    figure.savefig(folder / "speed.png", dpi=150)
-    figure.savefig(folder / "speed.svg", metadata={"Date": None})
+    frame: dict[str, Any] = {"bbox_inches": "tight", "pad_inches": 0.15}
+    figure.savefig(folder / "speed.png", dpi=150, **frame)
+    figure.savefig(folder / "speed.svg", metadata={"Date": None}, **frame)
     pyplot.close(figure)
     return ""
 

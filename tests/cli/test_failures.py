@@ -159,6 +159,7 @@ def test_whoever_holds_the_lock_is_waited_for_in_vain(ten: Path) -> None:
     assert run("insert", ten, "--end", "--text", "x").code == 0
 
 
+@pytest.mark.slow
 def test_a_file_too_large_for_its_limit_stays_old(ten: Path) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
@@ -253,6 +254,27 @@ def test_a_command_line_that_lacks_something_is_a_bad_request(ten: Path, words: 
     assert done.err
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["write", "read", "info"])
+@pytest.mark.parametrize("closing", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_output_is_no_traceback(ten: Path, name: str, closing: str) -> None:
+    command, *rest = CALLS[name]
+    script = f'"$@" {closing}'
+    words = ["sh", "-c", script, "sh", *COMMAND, command, ten, *rest]
+    assert subprocess.run(words, stdout=subprocess.DEVNULL, check=False).returncode == 0
+    assert ten.read_bytes() == (TEN_LINES.replace(b"line 1\n", b"x\n") if name == "write" else TEN_LINES)
+
+
+def test_a_file_is_created_where_it_can_be(tmp_path: Path, ten: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere" / "file")
+    for place in ("missing/file", ".", "pipe", "ten.txt", "ten.txt/file", "dangling"):
+        done = run("create", tmp_path / place, "--text", "x")
+        assert is_refusal(done, 2), (place, done)
+    assert ten.read_bytes() == TEN_LINES
+
+
+@pytest.mark.slow
 def test_a_reader_that_leaves_ends_the_command_silently(tmp_path: Path) -> None:
     path = tmp_path / "large"
     path.write_bytes(b"line\n" * 1_000_000)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -12,26 +12,20 @@ import pytest
 
 import insitu
 from insitu.cli import interrupts
+from insitu.engine import lock
 from tests.cli.conftest import TEN_LINES
-from tests.cli.running import COMMAND, folder_state, run
+from tests.cli.running import folder_state, run
 
 STOPPING = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 
 
 @STOPPING
-def test_a_command_that_waits_stops_at_once(ten: Path, number: int) -> None:
-    import fcntl
-
+def test_a_command_that_waits_stops_at_once(ten: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     with ten.open("rb") as holder:
         fcntl.flock(holder, fcntl.LOCK_EX)
-        command = [*COMMAND, "insert", ten, "--end", "--text", "x"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
-            time.sleep(1.0)  # longer than Python takes to start
-            child.send_signal(number)
-            _, err = child.communicate(timeout=20)
-    assert child.returncode == 128 + number
-    assert b"nothing was changed" in err or b"unchanged" in err
-    assert b"Traceback" not in err
+        monkeypatch.setattr(lock.time, "sleep", lambda _: os.kill(os.getpid(), number))
+        done = run("insert", ten, "--end", "--text", "x")
+    assert done[:] == (128 + number, b"", "insitu: Interrupted; nothing was changed.\n")
     assert folder_state(ten.parent) == {"ten.txt": TEN_LINES}
 
 
@@ -69,6 +63,17 @@ def test_after_the_commit_point_the_work_is_finished_and_it_says_so(
     assert "operation 1" in done.err
     assert "it was completed" in done.err
     assert ten.read_bytes() == TEN_LINES.replace(b"line 1\n", b"x\n")
+
+
+def test_an_interrupted_recovery_says_what_is_pending(ten: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def recover(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(1)
+
+    monkeypatch.setattr(insitu, "recover", recover)
+    done = run("recover", ten)
+    assert done.code == 130
+    assert "still pending" in done.err
 
 
 def test_handlers_are_given_back() -> None:

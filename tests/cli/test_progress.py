@@ -17,15 +17,15 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """Standard error, as a terminal."""
+def use_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Makes standard error a terminal. Not a fixture: pytest sets its own one between setup and call."""
     stream = Terminal()
     monkeypatch.setattr(sys, "stderr", stream)
     return stream
 
 
-def test_short_work_shows_no_bar(terminal: Terminal) -> None:
+def test_short_work_shows_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = use_terminal(monkeypatch)
     with progress.work("Moving") as work:
         assert work.progress is not None
         work.progress(1, 2)
@@ -33,9 +33,8 @@ def test_short_work_shows_no_bar(terminal: Terminal) -> None:
     assert terminal.getvalue() == ""
 
 
-def test_long_work_shows_a_bar_through_all_phases(
-    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_long_work_shows_a_bar_through_all_phases(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = use_terminal(monkeypatch)
     monkeypatch.setattr(progress, "PATIENCE_S", 0.0)
     monkeypatch.setattr(progress, "_REDRAW_S", 0.0)
     monkeypatch.setenv("TERM", "xterm")
@@ -47,9 +46,8 @@ def test_long_work_shows_a_bar_through_all_phases(
     assert "Moving" in terminal.getvalue()
 
 
-def test_there_is_no_bar_where_it_would_be_in_the_way(
-    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_there_is_no_bar_where_it_would_be_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_terminal(monkeypatch)
     with progress.work("Moving", silent=True) as work:
         assert work.progress is None
     monkeypatch.setattr(sys, "stderr", io.StringIO())

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import codecs
 import re
+import resource
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import TEN_LINES
-from tests.cli.running import folder_state, run, run_process
+from tests.cli.running import COMMAND, folder_state, run, run_process
 
 LOOKS = {
     "info": ["info"],
@@ -81,17 +83,11 @@ def test_reading_takes_little_memory_whatever_the_size(tmp_path: Path) -> None:
     done = run_process("read", path, "--bytes", "0:5", preexec_fn=_limit_memory)
     assert done.code == 0
     with (tmp_path / "copy").open("wb") as copy:
-        import subprocess
-
-        from tests.cli.running import COMMAND
-
         subprocess.run([*COMMAND, "read", path], stdout=copy, check=True, preexec_fn=_limit_memory)
     assert (tmp_path / "copy").stat().st_size == 300 << 20
 
 
 def _limit_memory() -> None:
-    import resource
-
     resource.setrlimit(resource.RLIMIT_AS, (256 << 20, 256 << 20))
 
 
@@ -170,6 +166,7 @@ def test_doctor_looks_at_folders_too(tmp_path: Path) -> None:
     assert run("doctor", tmp_path / "missing").code == 2
 
 
+@pytest.mark.slow
 def test_names_that_are_no_text_work(tmp_path: Path) -> None:
     path = tmp_path / "n\udcffame with\nline end"
     path.write_bytes(TEN_LINES)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from insitu.cli import interrupts
-from insitu.cli.output import write_json, write_line
+from insitu.cli.output import flush, write_json, write_line
 from insitu.errors import CancelledError, InsituError, InternalError, RequestError, StorageError
 
 TRACEBACK_VARIABLE: Final = "INSITU_DEBUG"
@@ -36,7 +36,7 @@ def failed(error: BaseException, arguments: list[str]) -> int:
             raise error
         problem = _described(error)
         _render(problem, arguments)
-        sys.stdout.flush()
+        flush()
         return int(problem["exit_code"])
     except OSError as output_error:
         _abandon_output()
@@ -67,7 +67,7 @@ def _described(error: BaseException) -> dict[str, Any]:
         case click.ClickException():
             return _problem("bad-request", error.format_message(), _help_hint(error), _USAGE_EXIT)
         case interrupts.Interrupted():
-            return _problem("cancelled", "Interrupted; nothing was changed.", "", error.exit_code)
+            return _problem("cancelled", error.message, "", error.exit_code)
         case OSError():
             # The library turns every OSError about files into an InsituError: this one is about our output.
             return _problem("output", f"Cannot write the output: {error.strerror}.", "", _OUTPUT_EXIT)
@@ -129,5 +129,5 @@ def _abandon_output() -> None:
     with open(os.devnull, "wb") as nothing:
         try:
             os.dup2(nothing.fileno(), sys.stdout.fileno())
-        except (OSError, ValueError):
+        except (OSError, ValueError, AttributeError):
             return  # not a real stream: nothing to flush into

@@ -8,12 +8,13 @@ does the command: what it says about the file must be true.
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
+
+from insitu.cli.output import write_line
 
 # Source: POSIX shells report death by signal N as 128 + N.
 SIGNAL_EXIT: Final = 128
@@ -22,7 +23,9 @@ _STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(BaseException):
-    """A signal asked to stop while nothing had been changed by this command."""
+    """A signal asked to stop at a moment when that is safe; ``message`` says what it left."""
+
+    message = "Interrupted; nothing was changed."
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -77,5 +80,5 @@ def exit_code_afterwards() -> int:
     """0, or, where a signal came too late to stop the work, its code; then it says so."""
     if not _notes.received:
         return 0
-    print("insitu: the signal came too late to stop the work; it was completed.", file=sys.stderr)
+    write_line("insitu: the signal came too late to stop the work; it was completed.", err=True)
     return signal_exit_code()

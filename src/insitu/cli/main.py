@@ -12,6 +12,7 @@ import click
 
 from insitu.cli import interrupts
 from insitu.cli.failures import failed
+from insitu.cli.output import flush
 
 TOPICS: Final = {
     "Look": {
@@ -86,7 +87,7 @@ class Verbs(click.Group):
         try:
             with self.make_context(PROGRAM, arguments.copy()) as context:
                 self.invoke(context)
-            sys.stdout.flush()
+            flush()
         except click.exceptions.Exit as exit_:
             return exit_.exit_code
         except BaseException as error:

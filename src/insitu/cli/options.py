@@ -25,14 +25,15 @@ LOCK_TIMEOUT_S: Final = 30.0
 _JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of words.")
 _QUIET: Final = click.option("--quiet", "-q", is_flag=True, help="Print no messages.")
 _DRY_RUN: Final = click.option("--dry-run", is_flag=True, help="Show diff and plan; change nothing.")
+lock_timeout_option: Final = click.option(
+    "--lock-timeout", type=click.FloatRange(min=0), default=LOCK_TIMEOUT_S, show_default=True,
+    metavar="S", help="How many seconds to wait for other writers.",
+)  # fmt: skip
 _POLICY: Final = (
     click.option("--no-undo", is_flag=True, help="Keep nothing for undo."),
     click.option("--atomic", is_flag=True, help="Every reader sees old or new only (writes a new file)."),
     click.option("--fast", is_flag=True, help="Do not wait for the disk: a power cut may undo this edit."),
-    click.option(
-        "--lock-timeout", type=click.FloatRange(min=0), default=LOCK_TIMEOUT_S, show_default=True,
-        metavar="S", help="How many seconds to wait for other writers.",
-    ),
+    lock_timeout_option,
     click.option("--planner", type=click.Choice(PLANNERS), help="Carry it out this way only."),
     click.option("--no-lock", is_flag=True, help="Write even where locks do not work. Dangerous."),
 )  # fmt: skip

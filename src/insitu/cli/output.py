@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any, Final
@@ -47,6 +48,12 @@ class Output:
 def write(text: str | bytes, *, err: bool = False) -> None:
     """Writes text as bytes, so that file names and contents of any encoding come out as they are."""
     click.echo(text if isinstance(text, bytes) else encoded(text), nl=False, err=err)
+
+
+def flush() -> None:
+    """Hands over what was written; standard output may have been closed by whoever started us."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
 
 
 def write_line(text: str, *, err: bool = False) -> None:

@@ -32,7 +32,7 @@ def work(label: str, *, silent: bool = False) -> Iterator[Work]:
         label: what is being done, as ``Replacing``.
         silent: no bar.
     """
-    bar = _Bar(label) if not silent and sys.stderr.isatty() else None
+    bar = _Bar(label) if not silent and sys.stderr is not None and sys.stderr.isatty() else None
     try:
         yield Work(bar.show if bar else None, defer())
     finally:

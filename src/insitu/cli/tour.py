@@ -164,12 +164,13 @@ class Tour:
 
         with Watch() as planning, insitu.open(self.path, "r+") as doc:
             change(doc)
-            plan = str(doc.plan())
+            diff, plan = doc.diff(), str(doc.plan())
             doc.discard()
         with Watch() as watch, insitu.open(self.path, locked=True) as doc:
             change(doc)
         self._note(f"{name}_seconds", watch.seconds)
         self._note(f"{name}_plan_seconds", planning.seconds)
+        self._say("\n".join(_changed_lines(diff)))
         self._say("\n".join(f"  {line}" for line in plan.splitlines()))
         self._say(f"insitu  {duration(watch.seconds):>8}  durable, undoable")
 
@@ -193,7 +194,7 @@ class Tour:
         self._note(f"{name}_sed_seconds", watch.seconds)
         times = watch.seconds / self.figures[f"{name}_seconds"]
         ratio = f"{times:,.0f} times as long" if times >= 10 else f"{times:.1f} times as long"
-        self._say(f"sed -i  {duration(watch.seconds):>8}  {ratio}, neither durable nor undoable")
+        self._say(f"sed -i  {duration(watch.seconds):>8}  {ratio}, not synced, not undoable")
 
     def _compare_with_sed(self) -> None:
         import filecmp
@@ -233,6 +234,13 @@ def _replaced(lines: Lines, old: bytes, new: bytes) -> Lines:
 def _with_line(lines: Lines, text: str) -> Lines:
     middle = BLOCK_LINES // 2 - 1
     return [*lines[:middle], text.encode() + b"\n", *lines[middle:]]
+
+
+def _changed_lines(diff: str) -> list[str]:
+    """The lines of a diff that are gone or new: no headings, no context, none that are on both sides."""
+    signed = [line for line in diff.splitlines()[2:] if line[:1] in ("-", "+")]
+    sides = {sign: {line[1:] for line in signed if line[0] == sign} for sign in "-+"}
+    return [line for line in signed if line[1:] not in sides["-"] & sides["+"]]
 
 
 def _coloured() -> bool:

@@ -124,9 +124,7 @@ class Checker:
         writes = [self._written(step) for step in segment]
         if not self._plan.swaps:
             self._require(_disjoint(reads, writes), "a segment reads what it writes")
-            # A crash inside the segment may spoil whole atoms around what it writes.
-            for span in writes:
-                self._target.put(Span(span.start, min(span.stop, self._target.size)), Origin.VOID, 0)
+            self._spoil(segment, writes)
         for step in segment:
             match step:
                 case Resize(size):
@@ -147,6 +145,12 @@ class Checker:
                     self._require(not offset % block and not size % block, "a range step is not whole blocks")
                     self._target.slide(offset, size if isinstance(step, Insert) else -size)
 
+    def _spoil(self, segment: Segment, writes: list[Span]) -> None:
+        """Records that a crash inside the segment may spoil whole atoms around what it writes."""
+        for step, span in zip(segment, writes, strict=True):
+            if not isinstance(step, Place) or span != step.written:
+                self._target.put(Span(span.start, min(span.stop, self._target.size)), Origin.VOID, 0)
+
     def finish(self) -> None:
         """Checks that what the target holds now is the result, and nothing but the result."""
         splices = self._splices
@@ -164,10 +168,12 @@ class Checker:
         if self._plan.swaps or not isinstance(step, Place):
             return []
         result, splices = step.result, self._splices
-        window = splices.window(result)
-        runs: Iterable[Span] = window.runs()
-        if len(window.starts) > _RUNS_LISTED:
-            runs = (Span(splices.kept_after(result.start), splices.kept_before(result.stop)),)
+        stretch = Span(splices.kept_after(result.start), splices.kept_before(result.stop))
+        if self._covered(stretch):
+            return []
+        runs: Iterable[Span] = (stretch,)
+        if splices.extent(result).places <= _RUNS_LISTED:
+            runs = splices.window(result).runs()
         sources = []
         for run in self._uncovered(runs):
             source = run.moved(step.displacement)
@@ -175,6 +181,10 @@ class Checker:
             self._require(there, f"base bytes {run.start}:{run.stop} are gone")
             sources.append(source)
         return sources
+
+    def _covered(self, span: Span) -> bool:
+        i = bisect_right(self._cover_stops, span.start)
+        return i < len(self._covers) and self._covers[i].holds(span)
 
     def _uncovered(self, runs: Iterable[Span]) -> Iterable[Span]:
         for run in runs:

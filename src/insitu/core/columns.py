@@ -67,7 +67,7 @@ class Block(NamedTuple):
         if len(self.starts) < _VECTOR_SPLICES:
             starts = [s + n - o for s, n, o in zip(self.starts, self.news, self.olds, strict=False)]
         else:
-            starts = _column(_vector(self.starts) + _vector(self.news)[:-1] - _vector(self.olds)[:-1])
+            starts = _column(vector(self.starts) + vector(self.news)[:-1] - vector(self.olds)[:-1])
         return Block(starts, self.news, self.olds)
 
 
@@ -136,7 +136,7 @@ def summarize(block: Block, before: Summary) -> Summary:
 
 def _extremes(block: Block, last: int) -> tuple[int, int, int]:
     """Least and greatest displacement after a splice of the block, and the kept bytes that move."""
-    starts, olds, news = (_vector(column) for column in block)
+    starts, olds, news = (vector(column) for column in block)
     displacements = news - olds
     stops = starts + olds[1:] - olds[:-1]
     gaps = starts.copy()
@@ -150,9 +150,12 @@ def _column(vector: Any) -> Sequence[int]:
     return array("q", vector.tobytes())
 
 
-def _vector(column: Sequence[int]) -> Any:
+def vector(column: Sequence[int]) -> Any:
+    """A column as a NumPy array of ``int64``."""
     import numpy as np
 
+    if isinstance(column, range):
+        return np.arange(column.start, column.stop, column.step, dtype=np.int64)
     return np.asarray(column, dtype=np.int64)
 
 
@@ -180,6 +183,18 @@ class Window(NamedTuple):
             yield Span(at, self.base.stop)
 
 
+class Extent(NamedTuple):
+    """A stretch of the result in brief: a window without the list of its splices."""
+
+    places: int
+    """Splices that bring bytes to it, or delete inside it."""
+    base: Span
+    """What its kept bytes and the splices that lie in it whole span in the base."""
+    front: int
+    back: int
+    """Bytes at its edges that a splice brings which the edge cuts."""
+
+
 class Head(NamedTuple):
     """Where a block begins: what is needed to find the block without loading it."""
 
@@ -201,7 +216,7 @@ class _Loaded(NamedTuple):
             results = [s + n - o for s, n, o in zip(starts, news, olds, strict=False)]
             stops = [s + b - a for s, a, b in zip(starts, olds, olds[1:], strict=False)]
             return _Loaded(block, results, stops)
-        start, old, new = (_vector(column) for column in block)
+        start, old, new = (vector(column) for column in block)
         return _Loaded(block, _column(start + new[:-1] - old[:-1]), _column(start + old[1:] - old[:-1]))
 
 
@@ -314,6 +329,25 @@ class Splices:
         news[-1] -= max(0, last_end - result.stop)
         base = Span(starts[0] - max(0, first_at - result.start), stops[-1] + max(0, result.stop - last_end))
         return Window(result, base, starts, stops, news)
+
+    def extent(self, result: Span) -> Extent:
+        """What makes up a window, told without listing its splices."""
+        places = front = back = start = stop = 0
+        for (block, results, stops), first, last in self._stretches(result):
+            if not places:
+                cut = results[first] < result.start
+                front = (
+                    results[first] + block.news[first + 1] - block.news[first] - result.start if cut else 0
+                )
+                start = stops[first] if cut else block.starts[first] - (results[first] - result.start)
+            places += last - first
+            end = results[last - 1] + block.news[last] - block.news[last - 1]
+            back = result.stop - results[last - 1] if end > result.stop else 0
+            stop = block.starts[last - 1] if back else stops[last - 1] + result.stop - end
+        if not places:
+            start = self.kept_after(result.start)
+            return Extent(0, Span(start, start + result.size), 0, 0)
+        return Extent(places, Span(start, max(start, stop)), front, back)
 
     def _stretches(self, result: Span) -> Iterator[tuple[_Loaded, int, int]]:
         """Yields (block, first, last) for the splices that bring bytes to, or delete inside, a window."""

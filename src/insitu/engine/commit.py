@@ -20,7 +20,7 @@ from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel, Progress
 from insitu.core.spans import Span
 from insitu.engine.execute import Executor
-from insitu.engine.history import next_number, retain
+from insitu.engine.history import next_number, replaced, retain
 from insitu.engine.journal import Journal
 from insitu.engine.pools import PAYLOAD_BYTES, Repeat
 from insitu.engine.recover import retire, roll_back
@@ -172,23 +172,24 @@ class Draft:
 
     def _save_replaced(self, plan: Plan, unit: bytes | None) -> str:
         """Saves what the splices replace, for undo; returns where it is."""
-        replaced = self.journal.splices.summary.old_bytes
-        if self.policy.history == 0 and not plan.swaps:
+        old_bytes = self.journal.splices.summary.old_bytes
+        if plan.planner == "overwrite":
+            return "covers" if self.policy.history else "none"
+        if unit and old_bytes:
+            # Kept without history, too: it takes no space, and the executor is faster for knowing it.
+            self.journal.add_old(Repeat(unit, old_bytes // len(unit)))
+            return "pool" if self.policy.history else "none"
+        if self.policy.history == 0:
             return "none"
-        if self.policy.history and replaced > self._history_bytes():
+        if old_bytes > self._history_bytes():
             raise LimitError(
-                f"Undo would need {replaced:,} bytes, and the history may take {self._history_bytes():,}. "
+                f"Undo would need {old_bytes:,} bytes, and the history may take {self._history_bytes():,}. "
                 f"The file {self.site.path} is unchanged.",
                 hint="Commit without undo (history=0, --no-undo), or allow more (history_bytes).",
-                needed_bytes=replaced,
+                needed_bytes=old_bytes,
                 allowed_bytes=self._history_bytes(),
             )
-        if plan.planner == "overwrite":
-            return "covers"
-        if unit and replaced:
-            self.journal.add_old(Repeat(unit, replaced // len(unit)))
-            return "pool"
-        for data in _replaced(self.journal.splices, self.target):
+        for data in replaced(self.journal.splices, self.target):
             self.journal.add_old(data)
         return "pool"
 
@@ -331,25 +332,6 @@ def _dense_from(target: File, first: int, size: int) -> int:
 def _is_mount_point(site: Site) -> bool:
     status, folder = site.volume.stat(site.path), site.volume.stat(site.folder)
     return status is not None and folder is not None and status.device != folder.device
-
-
-def _replaced(splices: Splices, target: File) -> Iterator[bytes]:
-    """Yields what the splices replace, in order, gathered into payloads."""
-    gathered: list[bytes] = []
-    size = 0
-    for block in splices.blocks():
-        for i, start in enumerate(block.starts):
-            stop = block.stop(i)
-            while start < stop:
-                part = target.read(start, min(stop - start, PAYLOAD_BYTES))
-                gathered.append(part)
-                start += len(part)
-                size += len(part)
-                if size >= PAYLOAD_BYTES:
-                    yield b"".join(gathered)
-                    gathered, size = [], 0
-    if gathered:
-        yield b"".join(gathered)
 
 
 def _batches(covers: Iterator[Span], target: File) -> Iterator[tuple[list[Span], list[bytes]]]:

@@ -20,6 +20,9 @@ from insitu.engine.ranges import finish_collapse, finish_insert
 from insitu.errors import InternalError
 from insitu.storage.base import File
 
+# From so many splices in a window on, rendering them one by one costs more than searching the window again.
+DENSE_PLACES = 64
+
 
 class Executor:
     """Carries a plan's steps out on a target.
@@ -52,6 +55,9 @@ class Executor:
         self._report = progress
         self._written_bytes = 0
         self._buffer = memoryview(bytearray())
+        # Where every splice replaces the same by the same, a dense window is one call of bytes.replace.
+        old, new = journal.old.uniform, journal.new.uniform if journal.new.size else b""
+        self._units = (old, new) if old and new is not None else None
 
     def run(self, segments_done: int = 0) -> None:
         """Runs the segments from a checkpoint on, each followed by its own.
@@ -100,11 +106,34 @@ class Executor:
                 raise InternalError(f"The executor does not know the step {step}.")
 
     def _place(self, step: Place) -> None:
-        window = self._splices.window(step.result)
         self._written_bytes += step.result.size
+        data = self._replaced_evenly(step)
+        if data is not None:
+            self._target.write(step.offset, data)
+            return
+        window = self._splices.window(step.result)
         if self._sparse and not window.starts and self._kept_as_hole(window.base, step):
             return
         self._target.write(step.offset, render(window, self._journal.new, self._read_at(step.displacement)))
+
+    def _replaced_evenly(self, step: Place) -> bytes | None:
+        """A dense window of a search and replace, rendered at memory speed; None where it is not one.
+
+        The places found from the start of the file are those found from any byte that none of them holds;
+        so replacing in the window's own base bytes replaces the same, which is checked by their number.
+        """
+        if self._units is None:
+            return None
+        old, new = self._units
+        places, base, front, back = self._splices.extent(step.result)
+        if places < DENSE_PLACES:
+            return None
+        data = bytes(self._read_at(step.displacement)(base.start, base.size))
+        whole = places - bool(front) - bool(back)
+        rendered = new[len(new) - front :] + data.replace(old, new) + new[:back]
+        if len(rendered) != step.result.size or data.count(old) != whole:
+            return None
+        return rendered
 
     def _kept_as_hole(self, base: Span, step: Place) -> bool:
         """Punches a hole where the source is one."""
@@ -122,17 +151,22 @@ class Executor:
         What it returns is valid until it reads again.
         """
 
+        covers = self._journal.covers
+
         def read(offset: int, size: int) -> memoryview:
+            held = covers.holding(offset, offset + size)
+            if held is not None:
+                return held
             if size > len(self._buffer):
                 self._buffer = memoryview(bytearray(max(size, WINDOW_BYTES)))
             buffer = self._buffer[:size]
-            if not len(self._journal.covers):
+            if not len(covers):
                 self._source.read_into(offset + displacement, buffer)
                 return buffer
-            for part, saved in self._journal.covers.stretches(Span(offset, offset + size)):
+            for part, saved in covers.stretches(Span(offset, offset + size)):
                 view = buffer[part.start - offset : part.stop - offset]
                 if saved:
-                    view[:] = self._journal.covers.read(part)
+                    view[:] = covers.read(part)
                 else:
                     self._source.read_into(part.start + displacement, view)
             return buffer

@@ -99,6 +99,12 @@ class JournalPool:
             return None
         return stretch.unit
 
+    @property
+    def uniform(self) -> bytes | None:
+        """The unit, where the whole string repeats one."""
+        units = {stretch.unit for stretch in self._stretches}
+        return units.pop() if len(units) == 1 else None
+
     def stretches(self) -> Iterator[bytes | Repeat]:
         """Yields the whole string in order, as it was written."""
         for stretch in self._stretches:
@@ -153,10 +159,19 @@ class Covers:
 
     def read(self, span: Span) -> memoryview:
         """Saved bytes; the span must lie in one cover."""
-        i = bisect_right(self._starts, span.start) - 1
+        held = self.holding(span.start, span.stop)
+        if held is None:
+            raise InternalError(f"No cover holds bytes {span.start}:{span.stop}.")
+        return held
+
+    def holding(self, start: int, stop: int) -> memoryview | None:
+        """Saved bytes, where one cover holds them all; else None."""
+        i = bisect_right(self._starts, start) - 1
+        if i < 0 or stop > self._stops[i]:
+            return None
         record, at = self._places[i]
-        begin = at + span.start - self._starts[i]
-        return memoryview(self._payload(record))[begin : begin + span.size]
+        begin = at + start - self._starts[i]
+        return memoryview(self._payload(record))[begin : begin + stop - start]
 
     def stretches(self, span: Span) -> Iterator[tuple[Span, bool]]:
         """Yields what tiles ``span``: (part of it, whether the part is saved)."""

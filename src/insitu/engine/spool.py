@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from insitu.core.columns import Block
@@ -52,16 +52,14 @@ class Spool:
 
     def add_columns(self, starts: Any, stops: Any, new: bytes) -> None:
         """Appends splices that all bring the same bytes, from NumPy columns."""
-        import numpy as np
-
         self.finish()
-        olds = np.concatenate(([0], np.cumsum(stops - starts))) + self._olds[-1]
-        news = np.arange(len(starts) + 1) * len(new) + self._news[-1]
-        self._journal.add_splices(Block(_column(starts), _column(olds), _column(news)))
+        olds = _cumulative(stops - starts, self._olds[-1])
+        news = _evenly(self._news[-1], len(new), len(starts))
+        self._journal.add_splices(Block(_column(starts), olds, news))
         if new:
             self._journal.add_new(Repeat(new, len(starts)))
-        self._olds = array("q", (int(olds[-1]),))
-        self._news = array("q", (int(news[-1]),))
+        self._olds = array("q", (olds[-1],))
+        self._news = array("q", (news[-1],))
 
     def add_replacements(self, starts: list[int], stops: list[int], news: Iterator[bytes]) -> None:
         """Appends splices that each bring bytes of their own; ``news`` may go on longer."""
@@ -104,6 +102,22 @@ class Spool:
         self._starts = array("q")
         self._olds = self._olds[-1:]
         self._news = self._news[-1:]
+
+
+def _cumulative(sizes: Any, before: int) -> Sequence[int]:
+    """The column that adds up ``sizes`` from ``before`` on."""
+    import numpy as np
+
+    if (sizes == sizes[0]).all():
+        return _evenly(before, int(sizes[0]), len(sizes))
+    return _column(np.concatenate(([0], np.cumsum(sizes))) + before)
+
+
+def _evenly(first: int, stride: int, count: int) -> Sequence[int]:
+    """A column that grows by ``stride``."""
+    if stride:
+        return range(first, first + stride * (count + 1), stride)
+    return array("q", (first,)) * (count + 1)
 
 
 def _column(values: Any) -> array[int]:

@@ -85,7 +85,8 @@ def _reverse(
         except BaseException:
             draft.discard()
             raise
-        return draft.commit(progress=progress, cancel=cancel)
+        unit = journal.new.uniform if journal.new.size else None
+        return draft.commit(replaced_unit=unit, progress=progress, cancel=cancel)
 
 
 def _moved_to_now(site: Site, journal: Journal, number: int) -> Splices:

@@ -9,9 +9,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from insitu.core.columns import Block, Splices
+from insitu.core.columns import Block, Splices, vector
 from insitu.core.facts import Facts
 from insitu.core.plan import WINDOW_BYTES, Cost, Layout, Plan, Rejected, Segment, Target, windows
 from insitu.core.policy import Policy
@@ -109,8 +108,8 @@ def _same_sizes(block: Block) -> bool:
 def _vector_regions(block: Block, atom: int) -> Iterator[Span]:
     import numpy as np
 
-    starts: Any = np.asarray(block.starts, dtype=np.int64)
-    stops: Any = starts + np.diff(np.asarray(block.olds, dtype=np.int64))
+    starts = vector(block.starts)
+    stops = starts + np.diff(vector(block.olds))
     low = starts - starts % atom
     high = stops + -stops % atom
     first = np.flatnonzero(np.concatenate(([True], low[1:] > high[:-1])))

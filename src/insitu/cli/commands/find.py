@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -13,6 +13,10 @@ from insitu.cli.output import Output
 from insitu.cli.places import Places
 from insitu.cli.progress import work
 
+if TYPE_CHECKING:
+    import insitu
+
+# A screenful or two.
 _SHOWN: Final = 100
 _NOT_FOUND_EXIT: Final = 1
 
@@ -56,7 +60,9 @@ def find(file: str, pattern: str, regex: bool, count: bool, most: int, output: O
         click.get_current_context().exit(_NOT_FOUND_EXIT)
 
 
-def _list(doc: Any, pattern: str | bytes, regex: bool, most: int, file: str, output: Output) -> int:
+def _list(
+    doc: insitu.Document, pattern: str | bytes, regex: bool, most: int, file: str, output: Output
+) -> int:
     places = Places(doc)
     matches: list[dict[str, object]] = []
     spans = doc.finditer(pattern, regex=regex)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from insitu.cli.failures import problem_of, sentences
-from insitu.cli.interrupts import defer
-from insitu.cli.options import output_options, verb
+from insitu.cli.interrupts import Interrupted
+from insitu.cli.options import lock_timeout_option, output_options, verb
 from insitu.cli.output import Output, counted, write_line
-from insitu.errors import CancelledError, InsituError
+from insitu.errors import InsituError
 
 if TYPE_CHECKING:
     import insitu
@@ -27,8 +27,9 @@ _SAID = {
 @click.argument("file", type=click.Path(), metavar="PATH")
 @click.option("--force-undo", is_flag=True, help="Roll back although somebody else changed the file since.")
 @click.option("--force-redo", is_flag=True, help="Finish although somebody else changed the file since.")
+@lock_timeout_option
 @output_options
-def recover(file: str, force_undo: bool, force_redo: bool, output: Output) -> None:
+def recover(file: str, force_undo: bool, force_redo: bool, lock_timeout: float, output: Output) -> None:
     """Finish or roll back what a crash left, in a file or a tree.
 
     For a folder, every file below it that has something pending. Nobody has to run this: the next command
@@ -43,31 +44,26 @@ def recover(file: str, force_undo: bool, force_redo: bool, output: Output) -> No
     if force_undo and force_redo:
         raise click.UsageError("Give one of --force-undo and --force-redo.")
     force: Literal["undo", "redo"] | None = "undo" if force_undo else "redo" if force_redo else None
-    import insitu
 
     if not os.path.isdir(file):
-        defer()
-        recovered = insitu.recover(file, force)
+        recovered = _recovered(file, force, lock_timeout)
         output.message(_sentence(file, recovered))
         output.fields({"path": file, "recovered": [_fields(recovered)]})
         return
     if force:
         raise click.UsageError("--force-undo and --force-redo need one file, not a folder.")
-    _recover_tree(file, output)
+    _recover_tree(file, lock_timeout, output)
 
 
-def _recover_tree(folder: str, output: Output) -> None:
+def _recover_tree(folder: str, lock_timeout: float, output: Output) -> None:
     """Recovers what can be, then exits as the first failure does."""
     import insitu
 
     recovered: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
-    stop = defer()
     for path in insitu.pending_below(folder):
-        if stop():
-            raise CancelledError(f"Cancelled in {folder}; what was recovered stays so.")
         try:
-            found = insitu.recover(path)
+            found = _recovered(path, None, lock_timeout)
         except InsituError as error:
             failures.append({"path": path, **problem_of(error)})
             if not output.as_json:
@@ -82,6 +78,17 @@ def _recover_tree(folder: str, output: Output) -> None:
     output.fields({"path": folder, "recovered": recovered, "failures": failures})
     if failures:
         click.get_current_context().exit(failures[0]["exit_code"])
+
+
+def _recovered(path: str, force: Literal["undo", "redo"] | None, lock_timeout: float) -> insitu.Recovered:
+    """Recovers one file. An interrupt stops it as a crash would, which it is made for."""
+    import insitu
+
+    try:
+        return insitu.recover(path, force, lock_timeout_s=lock_timeout)
+    except Interrupted as interrupt:
+        interrupt.message = f"Interrupted while recovering {path}; what was not finished is still pending."
+        raise
 
 
 def _sentence(path: str, recovered: insitu.Recovered) -> str:

@@ -1,0 +1,79 @@
+"""Disks made for one test: images of a file system, mounted for as long as it runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+# What each can be made with at least, and the options that keep small ones small.
+OPTIONS = {
+    "ext4": ["-q", "-m", "0", "-O", "^has_journal"],
+    "xfs": ["-q", "-m", "reflink=1"],
+    "btrfs": ["-q", "--mixed"],
+}
+SIZES = {"ext4": 64 << 20, "xfs": 320 << 20, "btrfs": 256 << 20}
+
+
+@contextmanager
+def mounted(kind: str, folder: Path, size_bytes: int | None = None) -> Iterator[Path]:
+    """The root of a new file system in ``folder``; skips where this machine cannot make or mount it."""
+    if os.geteuid() != 0:
+        pytest.skip("needs the rights of root to mount a disk")
+    if shutil.which(f"mkfs.{kind}") is None:
+        pytest.skip(f"mkfs.{kind} is not installed")
+    image, root = folder / f"{kind}.image", folder / f"{kind}.disk"
+    with open(image, "wb") as file:
+        file.truncate(size_bytes or SIZES[kind])
+    _tried([f"mkfs.{kind}", *OPTIONS[kind], str(image)], f"cannot make a file system of {kind}")
+    root.mkdir()
+    _tried(["mount", "-o", "loop", str(image), str(root)], f"cannot mount an image of {kind} here")
+    try:
+        yield root
+    finally:
+        subprocess.run(["umount", "--lazy", str(root)], check=True)
+        image.unlink()
+
+
+@contextmanager
+def bound(source: Path, target: Path) -> Iterator[None]:
+    """``source`` mounted over ``target``, as containers do with single files."""
+    _tried(["mount", "--bind", str(source), str(target)], "cannot bind-mount a file here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(target)], check=True)
+
+
+@contextmanager
+def full(root: Path, left_bytes: int) -> Iterator[None]:
+    """The disk under ``root`` with only so much space left."""
+    ballast = root / "ballast"
+    with open(ballast, "wb") as file:
+        while (free := free_bytes(root)) > left_bytes:
+            try:
+                os.posix_fallocate(file.fileno(), file.tell(), max(4096, (free - left_bytes) // 4096 * 4096))
+            except OSError:
+                break  # the file system keeps more for itself than it says
+            file.seek(0, os.SEEK_END)
+    try:
+        yield
+    finally:
+        ballast.unlink(missing_ok=True)
+
+
+def free_bytes(root: Path) -> int:
+    """What an unprivileged writer may still take."""
+    space = os.statvfs(root)
+    return space.f_bavail * space.f_frsize
+
+
+def _tried(command: list[str], reason: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"{reason}: {done.stderr.strip()}")
