@@ -250,6 +250,35 @@ def test_text_is_written_in_the_encoding_of_the_file(tmp_path: Path) -> None:
     assert path.read_bytes() == "\xe4\xf6\xfc\n".encode(encoding) + before.split(b"\n", 1)[1]
 
 
+def test_expressions_and_replacements_are_in_the_encoding_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "latin.txt"
+    before = "caf\xe9 no\xebl\n".encode("latin-1")
+    path.write_bytes(before)
+    latin = ["--encoding", "latin-1"]
+    assert run("find", path, "f\xe9", "--count", *latin).out == b"1\n"
+    assert run("find", path, "f[\xe8-\xea]", "--regex", "--count", *latin).out == b"1\n"
+    for condition in (False, True):
+        token = ["--if-generation", run("info", path, "--json").json["generation"]] if condition else []
+        assert run("replace", path, "no.l", "\xe0\xe9", "--regex", *latin, *token).code == 0
+        assert path.read_bytes() == "caf\xe9 \xe0\xe9\n".encode("latin-1")
+        assert run("undo", path).code == 0
+        assert path.read_bytes() == before
+
+
+def test_an_expression_over_utf_8_sees_characters(tmp_path: Path) -> None:
+    path = tmp_path / "text"
+    path.write_text("a\u20acb\n", encoding="utf-8")
+    assert run("replace", path, "a.b", "\u4e2d", "--regex").code == 0
+    assert path.read_text(encoding="utf-8") == "\u4e2d\n"
+    assert run("replace", path, "\udce4", "x", "--regex").code == 0
+
+
+def test_an_unknown_encoding_is_a_bad_request(ten: Path) -> None:
+    done = run("write", ten, "--lines", 1, "--text", "x", "--encoding", "klingon")
+    assert done.code == 2
+    assert ten.read_bytes() == TEN_LINES
+
+
 def test_text_that_the_encoding_lacks_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "latin.txt"
     before = ("Der Verk\xe4ufer grub im schwarzen Laden f\xfcr M\xf6bel.\n" * 40).encode("latin-1")

@@ -1,4 +1,4 @@
-"""What the documentation says is so: its blocks run, its commands and names exist, its links lead somewhere."""
+"""The documentation is true: blocks run, commands and names exist, links lead somewhere."""
 
 from __future__ import annotations
 
@@ -25,11 +25,7 @@ from tests.tidy.tree import ROOT
 PYTHON_PAGE = DOCS / "python.md"
 COMMAND_PAGE = DOCS / "command-line.md"
 COMMANDS = [name for commands in TOPICS.values() for name in commands]
-ERRORS = [
-    value
-    for value in vars(errors).values()
-    if isinstance(value, type) and issubclass(value, errors.InsituError)
-]
+ERRORS = [error for name, error in vars(errors).items() if name.endswith("Error")]
 
 # `1 + 1  # -> 2` at the end of an expression's last line.
 _SHOWN = re.compile(r"#\s*->\s*(.*)$")
@@ -169,10 +165,8 @@ def test_every_option_is_documented(name: str) -> None:
 
 def test_every_exit_code_is_documented() -> None:
     text = COMMAND_PAGE.read_text("utf-8")
-    codes = {error.exit_code for error in ERRORS}
-    assert [
-        code for code in sorted(codes) if not re.search(rf"^\| [^|]*\b{code}\b", text, re.MULTILINE)
-    ] == []
+    codes = sorted({error.exit_code for error in ERRORS})
+    assert [code for code in codes if not re.search(rf"^\| [^|]*\b{code}\b", text, re.MULTILINE)] == []
 
 
 @pytest.mark.parametrize("name", insitu.__all__)

@@ -208,7 +208,7 @@ def test_commits_of_the_same_bytes_are_refused_and_stay_pending(tmp_path: Path, 
         mine[50:60] = b"mine"
         insitu.write(path, 55, 56, b"theirs", policy=policy)
         theirs = path.read_bytes()
-        with pytest.raises(StaleError, match=r"Operation 1 .* also changed bytes 50:60"):
+        with pytest.raises(StaleError, match=r"Operation 1, .* also changed bytes 50:60"):
             mine.commit()
         assert path.read_bytes() == theirs
         assert mine.changed

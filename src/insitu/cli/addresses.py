@@ -211,6 +211,13 @@ def typed(text: str, encoding: str) -> bytes:
     )
 
 
+def pattern_of(text: str, encoding: str, *, regex: bool) -> str | bytes:
+    """What to search for: bytes in the file's encoding; an expression over UTF-8 text sees characters."""
+    data = typed(text, encoding)
+    # Bytes that are no text came in as surrogates: an expression with such ones is one over bytes.
+    return text if regex and encoding == "utf-8" and data == text.encode("utf-8", "replace") else data
+
+
 def only_match(doc: insitu.Document, pattern: bytes | str, *, regex: bool = False) -> insitu.Span:
     """The span of the only match.
 

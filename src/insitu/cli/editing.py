@@ -39,7 +39,11 @@ def edit(
         # For reading: refuses a file whose interrupted commit an opening for writing would finish.
         insitu.open(path, "r").close()
     with insitu.open(
-        path, policy=options.policy(), lock_timeout_s=options.lock_timeout, locked=not options.dry_run
+        path,
+        encoding=options.encoding,
+        policy=options.policy(),
+        lock_timeout_s=options.lock_timeout,
+        locked=not options.dry_run,
     ) as doc:
         check_generation(doc, options.if_generation)
         done = change(doc)

@@ -41,6 +41,9 @@ _EXPECT: Final = click.option("--expect", metavar="TEXT", help="Refuse unless th
 _IF_GENERATION: Final = click.option(
     "--if-generation", metavar="TOKEN", help="Refuse unless the file is still at this generation (see info)."
 )
+encoding_option: Final = click.option(
+    "--encoding", metavar="NAME", help="The file's encoding; default: as it seems (see info)."
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class EditOptions:
     planner: str | None
     no_lock: bool
     if_generation: str | None
+    encoding: str | None
     expect: str | None = None
 
     def policy(self) -> insitu.Policy:
@@ -96,7 +100,7 @@ def edit_options(*, expect: bool) -> Callable[[Command], Command]:
             command(*args, options=EditOptions(**mine), **values)
 
         conditions = (_EXPECT, _IF_GENERATION) if expect else (_IF_GENERATION,)
-        return output_options(_decorated(editing, (_DRY_RUN, *conditions, *_POLICY)))
+        return output_options(_decorated(editing, (_DRY_RUN, *conditions, encoding_option, *_POLICY)))
 
     return decorate
 

@@ -336,9 +336,8 @@ class Splices:
         for (block, results, stops), first, last in self._stretches(result):
             if not places:
                 cut = results[first] < result.start
-                front = (
-                    results[first] + block.news[first + 1] - block.news[first] - result.start if cut else 0
-                )
+                brought = block.news[first + 1] - block.news[first]
+                front = results[first] + brought - result.start if cut else 0
                 start = stops[first] if cut else block.starts[first] - (results[first] - result.start)
             places += last - first
             end = results[last - 1] + block.news[last] - block.news[last - 1]

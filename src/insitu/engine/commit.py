@@ -7,7 +7,7 @@ moved, leaves the journal for recovery, which goes forward (docs/journal.md).
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -102,7 +102,9 @@ class Draft:
             "boot": site.volume.boot_id(),
             "time": time.time(),
         }
-        self.journal = Journal.create(site.volume, site.draft, secrets.randbits(63), header)
+        self.journal = Journal.create(
+            site.volume, site.draft, int.from_bytes(os.urandom(8), "little") >> 1, header
+        )
 
     def discard(self) -> None:
         """Drops the draft; the target was not touched."""

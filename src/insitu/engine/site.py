@@ -6,7 +6,6 @@ because a half-done commit has to be found by whoever opens the file next.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from typing import Final
@@ -55,6 +54,8 @@ class Site:
         if beside and len(encoded) + len(_SUFFIX) <= _NAME_BYTES:
             state_name = name + _SUFFIX
         else:
+            import hashlib
+
             state_name = hashlib.blake2b(encoded, digest_size=16).hexdigest() + _SUFFIX
         return Site(volume, resolved, os.path.join(parent, state_name), beside)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from insitu.cli.addresses import typed
-from insitu.cli.options import file_argument, output_options, verb
+from insitu.cli.addresses import pattern_of
+from insitu.cli.options import encoding_option, file_argument, output_options, verb
 from insitu.cli.output import Output
 from insitu.cli.places import Places
 from insitu.cli.progress import work
@@ -30,8 +30,11 @@ _NOT_FOUND_EXIT: Final = 1
     "--max", "most", type=click.IntRange(min=0), default=_SHOWN, metavar="N", show_default=True,
     help="List N matches at most; 0: all.",
 )  # fmt: skip
+@encoding_option
 @output_options
-def find(file: str, pattern: str, regex: bool, count: bool, most: int, output: Output) -> None:
+def find(
+    file: str, pattern: str, regex: bool, count: bool, most: int, encoding: str | None, output: Output
+) -> None:
     """List where a text or a regular expression occurs.
 
     One match a line: the byte it starts at (from 0), its line (from 1) and the text around it, separated
@@ -47,8 +50,8 @@ def find(file: str, pattern: str, regex: bool, count: bool, most: int, output: O
         raise click.UsageError("PATTERN may not be empty.")
     import insitu
 
-    with insitu.open(file, "r") as doc:
-        wanted = pattern if regex else typed(pattern, doc.encoding)
+    with insitu.open(file, "r", encoding=encoding) as doc:
+        wanted = pattern_of(pattern, doc.encoding, regex=regex)
         if count:
             with work("Counting", silent=output.quiet or output.as_json) as run:
                 found = doc.count(wanted, regex=regex, progress=run.progress, cancel=run.cancel)

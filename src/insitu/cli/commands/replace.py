@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from insitu.cli.addresses import CANDIDATES_MAX, absent, ambiguous, typed
+from insitu.cli.addresses import CANDIDATES_MAX, absent, ambiguous, pattern_of, typed
 from insitu.cli.editing import edit, show_preview, show_receipt
 from insitu.cli.options import EditOptions, edit_options, file_argument, verb
 from insitu.cli.output import Output, counted
@@ -80,13 +80,11 @@ class _Wanted:
     expect: int | None
     once: bool
 
-    def texts(self, doc: insitu.Document) -> tuple[str, str] | tuple[bytes, bytes]:
+    def texts(self, doc: insitu.Document) -> tuple[str | bytes, bytes]:
         """What is looked for and what replaces it, for the library."""
-        if self.regex:
-            return self.old, self.new
         if self.as_hex:
             return parsed_hex(self.old), parsed_hex(self.new)
-        return typed(self.old, doc.encoding), typed(self.new, doc.encoding)
+        return pattern_of(self.old, doc.encoding, regex=self.regex), typed(self.new, doc.encoding)
 
     def replace_in(self, doc: insitu.Document) -> str:
         """Replaces in an open document, which checks its generation; not for millions of places."""
@@ -109,7 +107,7 @@ def _stream(file: str, wanted: _Wanted, options: EditOptions, output: Output) ->
     """Replaces any number of places in flat memory."""
     import insitu
 
-    with insitu.open(file, "r") as doc:
+    with insitu.open(file, "r", encoding=options.encoding) as doc:
         old, new = wanted.texts(doc)
     given: dict[str, Any] = {
         "count": wanted.count,
@@ -125,7 +123,7 @@ def _stream(file: str, wanted: _Wanted, options: EditOptions, output: Output) ->
     except (ExpectationError, NoMatchError):
         if not wanted.once:
             raise
-        with insitu.open(file, "r") as doc:
+        with insitu.open(file, "r", encoding=options.encoding) as doc:
             raise wanted.not_once(doc) from None
     if isinstance(result, insitu.Preview):
         choice = result.choice
