@@ -227,7 +227,7 @@ def replace(
     policy = policy or Policy()
     request = Request(old, new, count, expect, regex, engine)
     with locating(_site(path, policy), request, policy, lock_timeout_s, progress, cancel) as found:
-        if not found.count:
+        if not found.draft.journal.splices.summary.places:
             found.draft.discard()
             return unchanged(found.base.generation)
         return found.draft.commit(replaced_unit=found.replaced_unit, progress=progress, cancel=cancel)
@@ -253,9 +253,9 @@ def preview_replace(
     site = _site(path, policy)
     with locating(site, request, policy, lock_timeout_s, progress, cancel) as found:
         try:
-            if not found.count:
-                return Preview(None, "", 0)
             journal = found.draft.journal
+            if not journal.splices.summary.places:
+                return Preview(None, "", 0)
             after = Rendered(found.base, journal.splices, journal.new)
             diff = unified(found.base, after, changes_of(journal.splices), site.path)
             return Preview(found.draft.choose(), diff, found.count)
@@ -326,14 +326,12 @@ def _reversing(
 
 def history(path: Path, *, policy: Policy | None = None) -> list[Operation]:
     """The operations of a file that are still kept, oldest first."""
-    site = _site(path, policy)
-    site.status()
-    return kept.operations(site)
+    return kept.operations(_existing(path, policy))
 
 
 def diff(path: Path, operation: int, *, policy: Policy | None = None) -> str:
     """A bounded unified diff of what an operation changed, from what the history keeps of it."""
-    site = _site(path, policy)
+    site = _existing(path, policy)
     with kept.opened(site, operation) as journal:
         return exchanged(journal, f"{site.path} operation {operation}")
 
@@ -405,6 +403,13 @@ def extent(path: Path, span: Span | tuple[int, int]) -> Copy:
 
 def _site(path: Path, policy: Policy | None) -> Site:
     return Site.of(local_volume(), os.fspath(path), None if policy is None else policy.state_folder)
+
+
+def _existing(path: Path, policy: Policy | None) -> Site:
+    """The site of a path that names a regular file."""
+    site = _site(path, policy)
+    site.open().close()
+    return site
 
 
 def _make(site: Site) -> None:

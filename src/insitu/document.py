@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from insitu.core.pieces import Piece
+from insitu.core.pieces import Copy, Piece
 from insitu.core.plan import Choice
 from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel, Progress, Reader
@@ -25,7 +25,8 @@ from insitu.views.content import Content
 from insitu.views.diff import unified
 from insitu.views.pending import Sources, commit_pending, plan_pending
 from insitu.views.raw import RawFile
-from insitu.views.text import checked_codec, encoding_of
+from insitu.views.replacing import check_count
+from insitu.views.text import checked_codec, encoded, encoding_of
 
 if TYPE_CHECKING:
     from insitu.views.lines import Lines
@@ -63,6 +64,7 @@ class Document:
         self._encoding = None if encoding is None else checked_codec(encoding)
         self._held: Held | None = None
         self._open = ExitStack()
+        self._placed = False
         if locked:
             self._held = self._open.enter_context(writing(site, self.policy, lock_timeout_s))
         self._start()
@@ -244,7 +246,7 @@ class Document:
             start, stop, step = key.indices(self.size)
             if step != 1:
                 raise RequestError("Only slices without a step can be assigned.", hint="Assign each byte.")
-            self.replace_span(Span(start, max(start, stop)), bytes(value))
+            self.replace_span(Span(start, max(start, stop)), _bytes_of(value))
             return
         offset = self._index_of(key)
         if not isinstance(value, int):
@@ -263,11 +265,14 @@ class Document:
     def insert(self, offset: int, data: bytes | Piece) -> None:
         """Inserts bytes, or a piece of another file (``insitu.extent``), before ``offset``."""
         at = offset + self.size if offset < 0 else offset
-        if isinstance(data, bytes | bytearray | memoryview):
-            self.replace_span(Span(at, at), bytes(data))
-        else:
-            self._check_writable(Span(at, at))
-            self.sequence.replace_pieces(Span(at, at), (data,))
+        if not isinstance(data, Piece):
+            self.replace_span(Span(at, at), _bytes_of(data))
+            return
+        self._check_writable(Span(at, at))
+        if isinstance(data, Copy) and data.source == self.path:
+            # A piece of the file itself is one of the base, which a commit may have to move.
+            data = Copy(None, data.span)
+        self.sequence.replace_pieces(Span(at, at), (data,))
 
     def append(self, data: bytes | Piece) -> None:
         """Appends at the end of the current content."""
@@ -299,14 +304,14 @@ class Document:
         """
         from insitu.scan.search import locate
 
+        check_count(count)
         pattern = self._pattern(old, regex)
-        template = pattern.template(new.encode() if isinstance(new, str) else bytes(new))
+        template = pattern.template(encoded(new, self.encoding) if isinstance(new, str) else bytes(new))
         edits: list[tuple[Span, bytes]] = []
-        most = MATCHES_MAX if count is None else min(count, MATCHES_MAX)
         for matches in locate(self._content, pattern):
             spans = map(Span, matches.starts.tolist(), matches.stops.tolist())
             edits += zip(spans, matches.replacements(template), strict=True)
-            if expect is None and count is not None and len(edits) >= most:
+            if expect is None and count is not None and len(edits) >= count:
                 break
             if len(edits) > MATCHES_MAX:
                 raise LimitError(
@@ -381,6 +386,7 @@ class Document:
         else:
             with writing(self.site, self.policy, self.lock_timeout_s, cancel) as held:
                 receipt = self._commit(held, progress, cancel)
+        self._placed = self.policy.durability == "fast"
         self._sources.close()
         self._base.file.close()
         if self._held is not None:
@@ -408,9 +414,12 @@ class Document:
         )
 
     def close(self) -> None:
-        """Closes the document; what is pending is dropped."""
+        """Closes the document; what is pending is dropped, what was committed fast is made durable."""
         self._sources.close()
         self._base.file.close()
+        if self._placed and self._held is None:
+            with writing(self.site, self.policy, self.lock_timeout_s):
+                pass
         self._open.close()
 
     def __enter__(self) -> Document:
@@ -430,7 +439,8 @@ class Document:
 
         if regex:
             return compile_regex(pattern)
-        return compile_literal(pattern.encode(self.encoding) if isinstance(pattern, str) else bytes(pattern))
+        text = encoded(pattern, self.encoding) if isinstance(pattern, str) else bytes(pattern)
+        return compile_literal(text)
 
     def _index_of(self, key: int) -> int:
         index = key + self.size if key < 0 else key
@@ -452,3 +462,12 @@ class Document:
         if self.read_only:
             raise AccessError(f"{self.path} was opened for reading only.", hint="Open it with mode 'r+'.")
         self._check(span)
+
+
+def _bytes_of(data: Any) -> bytes:
+    if isinstance(data, int | str):
+        raise RequestError(
+            f"Bytes are needed, not {type(data).__name__}; nothing was changed.",
+            hint="Encode text first: doc.insert(0, text.encode(doc.encoding)).",
+        )
+    return bytes(data)

@@ -17,12 +17,12 @@ from tests.system.programs import start
 
 KILLS = 400 if os.environ.get("INSITU_LONG") else 40
 LINE = b"%07d the quick brown fox jumps over the lazy dog, over and over again.\n"
-SIZE = 100_000_000  # more than a segment of a shift
+SIZE = 80_000_000  # more than a segment of a shift
 MARK = "user.insitu.pending"
 
 # Every edit is one commit, as source that a child runs; {path} is the file, P makes a policy.
 EDITS = {
-    "overwrite a stretch": "insitu.write(path, 30_000_000, 55_000_000, b'#' * 25_000_000, policy=P('overwrite'))",
+    "overwrite a stretch": "insitu.write(path, 30 << 20, 50 << 20, b'#' * (20 << 20), policy=P('overwrite'))",
     "overwrite in many places": "insitu.replace(path, b'5 the quick', b'5 THE QUICK', policy=P('overwrite'))",
     "shift by a few bytes": "insitu.insert(path, 7_000_001, b'+' * 12_345, policy=P('shift'))",
     "shift far right": "insitu.insert(path, 50_000_001, b'+' * 20_000_000, policy=P('shift'))",
@@ -42,7 +42,12 @@ print("ready", flush=True)
 {edit}
 print("done", flush=True)
 """
-RECOVERING = "import sys, insitu\nprint('ready', flush=True)\ninsitu.recover(sys.argv[1])\nprint('done', flush=True)"
+RECOVERING = """
+import sys, insitu
+print("ready", flush=True)
+insitu.recover(sys.argv[1])
+print("done", flush=True)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +94,8 @@ def recovered(path: Path, how: int) -> None:
     elif how == 1:
         with insitu.open(path) as doc:
             assert doc.size == path.stat().st_size
+        # An opening without a lock leaves drafts alone: somebody may be writing them.
+        insitu.recover(path)
     else:
         insitu.write(path, 0, 1, b"0")  # as it was, but a commit
 
@@ -105,7 +112,7 @@ def kills(edit: str, original: Path, count: int, seed: object) -> dict[str, int]
     """Kills a commit ``count`` times; returns how often each outcome was met."""
     chance = random.Random(f"{edit} {seed}")
     code = PROGRAM.format(edit=EDITS[edit])
-    old, size = digest(original), original.stat().st_size
+    old = digest(original)
     _, full_s = killed(code, original, None)
     new = digest(original)
     assert new != old
@@ -127,10 +134,9 @@ def kills(edit: str, original: Path, count: int, seed: object) -> dict[str, int]
         assert now in (old, new), f"a mixture after {edit}, seed {seed}"
         check_nothing_is_left_over(original)
         outcomes["new" if now == new else "old"] += 1
-        while digest(original) != old:
+        while now != old:
             insitu.undo(original)
-        assert original.stat().st_size == size
-        check_nothing_is_left_over(original)
+            now = digest(original)
     return outcomes
 
 

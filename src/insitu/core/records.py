@@ -45,6 +45,8 @@ class State(IntEnum):
     RUNNING = 1
     ABORTED = 2
     CLOSED = 3
+    PLACED = 4
+    """Every byte is written, and not synced yet (``durability="fast"``): whole until the machine stops."""
 
 
 class Progress(NamedTuple):

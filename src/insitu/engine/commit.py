@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from insitu.core.columns import Splices
 from insitu.core.plan import Choice, Plan, Target
 from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel, Progress
+from insitu.core.records import State
 from insitu.core.spans import Span
 from insitu.engine.execute import Executor
 from insitu.engine.history import next_number, replaced, retain
@@ -106,6 +108,17 @@ class Draft:
             site.volume, site.draft, int.from_bytes(os.urandom(8), "little") >> 1, header
         )
 
+    @contextmanager
+    def filling(self) -> Iterator[Journal]:
+        """Lets the block write splices and their bytes; drops the draft if it cannot."""
+        try:
+            yield self.journal
+        except BaseException as error:
+            self.discard()
+            if isinstance(error, StorageError):
+                error.file_state = "old"
+            raise
+
     def discard(self) -> None:
         """Drops the draft; the target was not touched."""
         self.journal.close()
@@ -133,7 +146,7 @@ class Draft:
             LimitError, NoPlanError, NoSpaceError, CancelledError: before the commit point; old.
             StorageError: see ``file_state``.
         """
-        try:
+        with self.filling():
             choice = self.choose()
             plan = choice.plan
             check(plan, self.journal.splices)
@@ -142,12 +155,13 @@ class Draft:
                 raise CancelledError(f"Cancelled before the commit point; {self.site.path} is unchanged.")
             run = self._swap if plan.swaps else self._edit_in_place
             commit_point = run(plan, kept, progress)
-        except BaseException as error:
-            self.discard()
-            if isinstance(error, StorageError):
-                error.file_state = "old"
+        try:
+            after = commit_point()
+        except StorageError as error:
+            if error.file_state == "unknown":
+                error.file_state = "awaiting recovery"
             raise
-        return self._receipt(plan, commit_point(), rebased_over)
+        return self._receipt(plan, after, rebased_over)
 
     def _receipt(self, plan: Plan, after: Stat, rebased_over: tuple[int, ...]) -> Receipt:
         kept = self.policy.history > 0
@@ -225,13 +239,15 @@ class Draft:
                 site.volume.sync_folder(site.state)  # J1: from here on recovery runs forward
                 if marked:
                     self.target.set_mark(b"%x" % self.journal.salt)  # J10
-                Executor(plan, self.journal, self.target, sparse=self._sparse(), progress=progress).run()
+                executor = Executor(plan, self.journal, self.target, sparse=self._sparse(), progress=progress)
+                executor.run(sync_last=self.policy.durability == "full")
             except StorageError as error:
                 undone = not isinstance(error, SyncError) and roll_back(site, self.journal, plan, self.target)
                 error.file_state = "old" if undone else "awaiting recovery"
                 self.journal.close()
                 raise
             if self.policy.durability == "fast":
+                self.journal.note(State.PLACED, self.journal.progress.segments_done, durable=False)
                 self.journal.close()
                 return self.target.stat()
             return self._retire(self.target)

@@ -59,8 +59,11 @@ class Executor:
         old, new = journal.old.uniform, journal.new.uniform if journal.new.size else b""
         self._units = (old, new) if old and new is not None else None
 
-    def run(self, segments_done: int = 0) -> None:
+    def run(self, segments_done: int = 0, *, sync_last: bool = True) -> None:
         """Runs the segments from a checkpoint on, each followed by its own.
+
+        Args:
+            sync_last: whether the last segment is made durable, too.
 
         Crash: the running segment's writes may be lost, torn or reordered; it is run again.
         """
@@ -69,12 +72,14 @@ class Executor:
             if number < segments_done:
                 continue
             if number > segments_done:
+                self._target.sync()  # J4: durable before the checkpoint that says so
                 self._journal.note(State.RUNNING, number)  # J5: durable before this segment's first write
             for step in segment:
                 self._perform(step)
                 if self._report is not None:
                     self._report(min(self._written_bytes, total), total)
-            self._target.sync()  # J4: durable before the checkpoint that says so
+        if sync_last:
+            self._target.sync()
 
     def build(self) -> None:
         """Runs a rewrite's segments into the new file; nothing needs a checkpoint before the swap."""

@@ -171,12 +171,12 @@ def stacks(site: Site) -> tuple[list[int], list[int]]:
 
 
 def since(site: Site, number: int) -> list[int]:
-    """The operations after ``number`` whose effects remain: an undo takes its operation along with it."""
+    """The operations after ``number`` whose effects remain: an undo or redo takes along what it reverses."""
     left: list[int] = []
     for operation in operations(site):
         if operation.number <= number:
             continue
-        if operation.kind == "undo" and left and left[-1] == operation.of:
+        if operation.kind != "edit" and left and left[-1] == operation.of:
             left.pop()
         else:
             left.append(operation.number)

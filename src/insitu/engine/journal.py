@@ -30,14 +30,14 @@ from insitu.core.records import (
 )
 from insitu.core.spans import Span, ceil
 from insitu.engine.pools import PAYLOAD_BYTES, Covers, JournalPool, Repeat
-from insitu.errors import JournalDamagedError
+from insitu.errors import InternalError, JournalDamagedError
 from insitu.storage.base import File, Stat, Volume
 
 # Progress slots, written in turn. Two would do if a sync never failed; with four, a slot whose sync failed
 # (so that it is seen and yet not durable) may be followed by two more before the last durable one is reused.
 SLOTS = 4
 
-# Enough of a record to index it without its payload, for all kinds but covers.
+# Enough of a record to index it without its payload, for most of them.
 _GLANCE_BYTES = 4096
 
 
@@ -170,9 +170,9 @@ class Journal:
         journal = cls(file, salt)
         journal._unwritten = bytearray()
         for kind, offset, size in journal._records():
-            journal._index(kind, offset, size)
             if whole:
                 journal._load(offset)
+            journal._index(kind, offset, size)
             if kind is Kind.PLAN:
                 journal._read_slots(offset + HEAD_BYTES + size)
                 return journal
@@ -190,7 +190,8 @@ class Journal:
             return
         for block in self.splices.blocks():
             for i, start in enumerate(block.starts):
-                for part in _parts(Span(start, block.stop(i))):
+                # A stretch may lie over several covers, which end where they please.
+                for part, _ in self.covers.stretches(Span(start, block.stop(i))):
                     yield self.covers.read(part)
 
     def close(self) -> None:
@@ -233,15 +234,24 @@ class Journal:
             self._heads.append(Head(block.starts[0], block.result_start(0)))
             self._blocks.append(offset)
         else:
-            glance = self.file.read(offset + HEAD_BYTES, min(size, _GLANCE_BYTES))
-            if kind is Kind.COVERS:
-                needed = Covers.columns_bytes(glance)
-                if needed > len(glance):
-                    glance = self.file.read(offset + HEAD_BYTES, needed)
+            self._glance(kind, offset, size)
+
+    def _glance(self, kind: Kind, offset: int, size: int) -> None:
+        """Learns where the bytes of a pool or of covers are, without reading them, nor checking them yet."""
+        glance = self.file.read(offset + HEAD_BYTES, min(size, _GLANCE_BYTES))
+        covers = kind is Kind.COVERS
+        needed = Covers.columns_bytes(glance) if covers else JournalPool.noted_bytes(glance, size)
+        try:
+            if needed > size:
+                raise InternalError(f"A record of {size} bytes should have {needed}.")
+            if needed > len(glance):
+                glance = self.file.read(offset + HEAD_BYTES, needed)
+            if covers:
                 self.covers.note(glance, offset)
             else:
-                pool = self.new if kind is Kind.NEW else self.old
-                pool.note(glance, size, offset)
+                (self.new if kind is Kind.NEW else self.old).note(glance, size, offset)
+        except InternalError as error:
+            raise _damaged(self.file.path, f"the record at byte {offset} makes no sense") from error
 
     def _read_slots(self, end_of_records: int) -> None:
         self._slots_at = ceil(end_of_records, int(self.plan["atom_bytes"]))
@@ -258,11 +268,6 @@ def _preamble(file: File) -> tuple[bytes, int]:
         return b"", 0
     magic, salt = PREAMBLE.unpack(data)
     return magic, salt
-
-
-def _parts(span: Span) -> Iterator[Span]:
-    for start in range(span.start, span.stop, PAYLOAD_BYTES):
-        yield Span(start, min(start + PAYLOAD_BYTES, span.stop))
 
 
 def _damaged(path: str, what: str) -> JournalDamagedError:

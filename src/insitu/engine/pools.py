@@ -69,6 +69,11 @@ class JournalPool:
         self._starts.append(offset)
         self.size += stretch
 
+    @staticmethod
+    def noted_bytes(payload_head: bytes, size: int) -> int:
+        """How many bytes of a payload of ``size`` bytes ``note`` needs: all of one that holds a unit."""
+        return max(size if payload_head[:1] == bytes((_REPEAT,)) else 0, _POOL_HEAD.size)
+
     def read(self, offset: int, size: int) -> bytes:
         """Exactly these bytes."""
         parts = []
@@ -149,7 +154,7 @@ class Covers:
     @staticmethod
     def columns_bytes(payload_head: bytes) -> int:
         """How many bytes of a payload ``note`` needs, from its first eight."""
-        return _COVER_HEAD.size + 16 * int(_COVER_HEAD.unpack_from(payload_head)[0])
+        return _COVER_HEAD.size + 16 * int.from_bytes(payload_head[: _COVER_HEAD.size], "little")
 
     def __iter__(self) -> Iterator[Span]:
         return map(Span, self._starts, self._stops)

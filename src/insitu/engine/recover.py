@@ -3,7 +3,8 @@
 what is found                          what is done
 a draft, a successor                   removed: they never came to a commit point
 a journal that cannot be trusted       refused: nothing is touched, nothing is ignored
-a closed journal                       becomes history
+a placed one, in the same boot         synced; becomes history
+    a closed journal                       becomes history
 a rewrite, the swap done               becomes history;  not done: removed, the file is old
 an aborted journal                     the covers are written back: old
 any other                              run on from its last checkpoint: new
@@ -43,6 +44,19 @@ class Recovered(NamedTuple):
 def pending(site: Site) -> bool:
     """Whether a commit is under way or half-done."""
     return site.volume.stat(site.journal) is not None
+
+
+def placed(site: Site) -> bool:
+    """Whether what is pending is written in full and only waits to be synced, so that it may be read."""
+    file = site.volume.open(site.journal)
+    try:
+        return _placed(site, Journal.load(file))
+    finally:
+        file.close()
+
+
+def _placed(site: Site, journal: Journal) -> bool:
+    return journal.progress.state is State.PLACED and journal.header["boot"] == site.volume.boot_id()
 
 
 def recover(site: Site, target: File, force: Force | None = None) -> Recovered:
@@ -101,6 +115,10 @@ def _finish(site: Site, journal: Journal, target: File, force: Force | None) -> 
         return Recovered(site.path, "new", number)
     if journal.plan["swaps"]:
         return _finish_swap(site, journal, target, number)
+    if _placed(site, journal):
+        target.sync()
+        retire(site, journal, target)
+        return Recovered(site.path, "new", number)
     plan = plan_of(journal)
     if force is None:
         _check_identity(site, journal, target)

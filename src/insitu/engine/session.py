@@ -10,7 +10,7 @@ from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel
 from insitu.engine.history import next_number
 from insitu.engine.lock import locked
-from insitu.engine.recover import pending, recover
+from insitu.engine.recover import pending, placed, recover
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation, Snapshot
 from insitu.errors import RecoveryNeededError
@@ -48,7 +48,8 @@ def snapshot(site: Site, *, write: bool, policy: Policy, lock_timeout_s: float) 
     """
     file = site.open(write=write)
     try:
-        if pending(site) or file.mark() is not None:
+        half_done = not placed(site) if pending(site) else file.mark() is not None
+        if half_done:
             file.close()
             if not write:
                 raise _reported(site)
@@ -62,8 +63,8 @@ def snapshot(site: Site, *, write: bool, policy: Policy, lock_timeout_s: float) 
 
 
 def generation(site: Site, file: File) -> Generation:
-    """The generation of an open file."""
-    return Generation.of(file.stat(), next_number(site) - 1)
+    """The generation of an open file, a commit that only waits to be synced included."""
+    return Generation.of(file.stat(), next_number(site) - 1 + pending(site))
 
 
 def _reported(site: Site) -> RecoveryNeededError:

@@ -52,6 +52,11 @@ class Spool:
 
     def add_columns(self, starts: Any, stops: Any, new: bytes) -> None:
         """Appends splices that all bring the same bytes, from NumPy columns."""
+        if not new:
+            # Nothing replaced by nothing is no splice.
+            starts, stops = starts[stops > starts], stops[stops > starts]
+        if not len(starts):
+            return
         self.finish()
         olds = _cumulative(stops - starts, self._olds[-1])
         news = _evenly(self._news[-1], len(new), len(starts))

@@ -77,14 +77,11 @@ def _reverse(
         _check_size(site, target, number, splices)
         check_written(journal, splices, target)
         draft = Draft(site, target, policy, kind=kind, of=number, lock_wait_s=lock_wait_s)
-        try:
+        with draft.filling() as inverse:
             for block in splices.blocks():
-                draft.journal.add_splices(block)
+                inverse.add_splices(block)
             for data in journal.replaced():
-                draft.journal.add_new(data)
-        except BaseException:
-            draft.discard()
-            raise
+                inverse.add_new(data)
         unit = journal.new.uniform if journal.new.size else None
         return draft.commit(replaced_unit=unit, progress=progress, cancel=cancel)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 from insitu.core.pieces import Copy, Fill, Kept, Literal
@@ -21,6 +22,8 @@ class Content:
         self._base = base
         self._sequence = sequence
         self._open_source = open_source
+        # Searches read on several threads, and a rope adds up sizes while it is asked for pieces.
+        self._locating = threading.Lock()
 
     @property
     def size(self) -> int:
@@ -41,7 +44,9 @@ class Content:
             self._base.read_into(offset, buffer)
             return
         at = 0
-        for piece in self._sequence.pieces(Span(offset, offset + len(buffer))):
+        with self._locating:
+            pieces = list(self._sequence.pieces(Span(offset, offset + len(buffer))))
+        for piece in pieces:
             view = buffer[at : at + piece.size]
             match piece:
                 case Kept(span):
@@ -51,6 +56,7 @@ class Content:
                 case Fill(byte, count):
                     view[:] = bytes((byte,)) * count
                 case Copy(source, span):
-                    reader = self._base if source is None else self._open_source(source)
+                    with self._locating:
+                        reader = self._base if source is None else self._open_source(source)
                     reader.read_into(span.start, view)
             at += piece.size

@@ -31,7 +31,7 @@ def unified(before: Reader, after: Reader, changes: Iterable[Change], name: str,
     Cost: reads the shown lines only.
     """
     lines = [f"--- {name}", f"+++ {name} (edited)"]
-    for shown, (base, current) in enumerate(_hunks(changes, context)):
+    for shown, (base, current) in enumerate(_hunks(before, changes, context)):
         if shown == HUNKS_MAX:
             lines.append("... more places are not shown")
             break
@@ -39,12 +39,11 @@ def unified(before: Reader, after: Reader, changes: Iterable[Change], name: str,
     return "\n".join(lines) + "\n"
 
 
-def _hunks(changes: Iterable[Change], context: int) -> Iterator[tuple[Span, Span]]:
+def _hunks(before: Reader, changes: Iterable[Change], context: int) -> Iterator[tuple[Span, Span]]:
     """Joins changes whose lines and context would overlap."""
-    near = context * LINE_BYTES_MAX
     pending: tuple[Span, Span] | None = None
     for change in changes:
-        if pending is not None and change.base.start - pending[0].stop <= near:
+        if pending is not None and _near(before, pending[0], change.base, context):
             pending = (
                 Span(pending[0].start, change.base.stop),
                 Span(pending[1].start, change.current.stop),
@@ -57,17 +56,32 @@ def _hunks(changes: Iterable[Change], context: int) -> Iterator[tuple[Span, Span
         yield pending
 
 
+def _near(before: Reader, first: Span, second: Span, context: int) -> bool:
+    """Whether the context behind one change and that before the next would meet."""
+    gap = second.start - first.stop
+    if gap > 2 * (context + 1) * LINE_BYTES_MAX:
+        return False
+    # What is too large to be shown need not be counted.
+    return first.size > LINES_MAX * LINE_BYTES_MAX or before.read(first.stop, gap).count(b"\n") <= 2 * context
+
+
 def _hunk(before: Reader, after: Reader, base: Span, current: Span, context: int) -> Iterator[str]:
     lead = _lines_before(before, base.start, context)
     trail = _lines_after(before, base.stop, context)
     # Old and new are shown as whole lines: the change with what shares its first and last line.
     head, tail = lead[-1] if lead else b"", trail[0] if trail else b""
+    old, new = _text(before, base), _text(after, current)
+    if old is not None and new is not None and _ends_line(head + old) and _ends_line(head + new):
+        tail, trail = b"", [b"", *trail[:-1]]
     yield f"@@ byte {base.start:,}, {base.size:,} bytes -> {current.size:,} bytes @@"
     yield from (" " + _shown(line) for line in lead[:-1])
-    old, new = _text(before, base), _text(after, current)
     yield from side("-", head + old + tail if old is not None else None, base.size)
     yield from side("+", head + new + tail if new is not None else None, current.size)
     yield from (" " + _shown(line) for line in trail[1:])
+
+
+def _ends_line(text: bytes) -> bool:
+    return not text or text.endswith(b"\n")
 
 
 def side(sign: str, text: bytes | None, size: int) -> Iterator[str]:

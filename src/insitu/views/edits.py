@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from insitu.core.spans import Span
 from insitu.errors import AmbiguousError, ExpectationError, NoMatchError, RequestError, SpanError
 
-_HUNK = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@")
+_HUNK = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 
 # ``bytes`` names a field below.
 Bytes = bytes
@@ -60,7 +60,7 @@ class Located(Protocol):
 
 
 def place(document: Located, edits: Iterable[Edit]) -> list[tuple[Span, bytes]]:
-    """Where each edit goes, sorted by place.
+    """Where each edit goes, sorted by place; one that puts what it expects is checked and left out.
 
     Raises:
         SpanError: edits overlap, or lie outside the file.
@@ -78,7 +78,8 @@ def place(document: Located, edits: Iterable[Edit]) -> list[tuple[Span, bytes]]:
                 edit=number,
                 found=there,
             )
-        placed.append((span, edit.new))
+        if edit.new != edit.expect:
+            placed.append((span, edit.new))
     placed.sort(key=lambda edit: edit[0])
     for (before, _), (after, _) in pairwise(placed):
         if after.start < before.stop:
@@ -172,39 +173,62 @@ def _utf8(text: str) -> bytes:
 
 
 def _from_diff(data: bytes) -> Iterator[Edit]:
-    """One edit for each run of changed lines of each hunk; context lines are expected to be there."""
-    lines = data.splitlines(keepends=True)
-    at = 0
+    """One edit for each run of changed lines of each hunk, and one that only checks for each of kept ones."""
+    lines = [line + b"\n" for line in data.split(b"\n")]
+    lines[-1] = lines[-1][:-1]
+    files = at = 0
     while at < len(lines):
+        files += lines[at].startswith(b"--- ")
+        if files > 1:
+            raise RequestError(
+                f"Line {at + 1} of the diff begins a second file.", hint="Apply one at a time."
+            )
         hunk = _HUNK.match(lines[at])
         at += 1
         if hunk is None:
             continue
-        line, left = int(hunk[1]), int(hunk[2] or b"1")
-        line += left == 0  # an empty old side names the line before the place
-        body_start = at
-        while at < len(lines) and lines[at][:1] in b" -+\\":
+        line, old_left, new_left = int(hunk[1]), int(hunk[2] or b"1"), int(hunk[3] or b"1")
+        line += old_left == 0  # an empty old side names the line before the place
+        body = []
+        while at < len(lines) and (old_left > 0 or new_left > 0 or lines[at].startswith(b"\\")):
+            # Editors strip the blank of an empty line that is kept.
+            text = b" " + lines[at] if lines[at] in (b"\n", b"\r\n") else lines[at]
+            if text[:1] not in (b" ", b"-", b"+", b"\\"):
+                break
+            old_left -= text[:1] in b" -"
+            new_left -= text[:1] in b" +"
+            body.append(text)
             at += 1
-        yield from _from_hunk(lines[body_start:at], line)
+        if old_left or new_left:
+            raise RequestError(
+                f"The hunk before line {at + 1} of the diff does not have the lines its head promises.",
+                hint="The diff was cut or edited; make it anew.",
+            )
+        yield from _from_hunk(body, line)
 
 
 def _from_hunk(body: list[bytes], line: int) -> Iterator[Edit]:
     old: list[bytes] = []
     new: list[bytes] = []
-    for text in (*body, b" "):
+    sides: tuple[list[bytes], ...] = ()
+    kept = True
+    for text in body:
         sign, rest = text[:1], text[1:]
         if sign == b"\\":
             # "\ No newline at end of file" speaks of the line before it.
-            side = old if old and not new else new
-            if side:
-                side[-1] = side[-1].rstrip(b"\n")
-        elif sign == b"-":
-            old.append(rest)
-        elif sign == b"+":
-            new.append(rest)
-        else:
-            if old or new:
-                yield Edit(new=b"".join(new), lines=(line, line + len(old) - 1), expect=b"".join(old))
-                line += len(old)
-                old, new = [], []
-            line += 1
+            for side in sides:
+                side[-1] = side[-1].removesuffix(b"\n")
+            continue
+        if kept != (sign == b" "):
+            yield from _run(old, new, line)
+            line += len(old)
+            old, new, kept = [], [], not kept
+        sides = {b" ": (old, new), b"-": (old,), b"+": (new,)}[sign]
+        for side in sides:
+            side.append(rest)
+    yield from _run(old, new, line)
+
+
+def _run(old: list[bytes], new: list[bytes], line: int) -> Iterator[Edit]:
+    if old or new:
+        yield Edit(new=b"".join(new), lines=(line, line + len(old) - 1), expect=b"".join(old))

@@ -11,6 +11,7 @@ from typing import Any
 from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel, Progress
 from insitu.engine.history import operations
+from insitu.engine.index import LineIndex
 from insitu.engine.kept_index import line_index
 from insitu.engine.lock import holder_of
 from insitu.engine.recover import pending, report
@@ -38,6 +39,7 @@ def info(site: Site, policy: Policy) -> dict[str, Any]:
             "size": base.size,
             "encoding": encoding_of(base),
             "line_endings": _endings(sample),
+            "lines": _kept_line_count(site, base),
             "final_newline": base.size > 0 and base.read(base.size - 1, 1) in (b"\n", b"\r"),
             "generation": base.generation.token,
             "hard_links": status.links,
@@ -48,6 +50,12 @@ def info(site: Site, policy: Policy) -> dict[str, Any]:
         }
     finally:
         file.close()
+
+
+def _kept_line_count(site: Site, base: Snapshot) -> int | None:
+    """How many lines there are, where an index of this generation is kept."""
+    index = LineIndex.load(site.volume, site.line_index, base, base.generation.token.encode())
+    return None if index is None else index.line_count
 
 
 def _endings(sample: bytes) -> dict[str, int]:

@@ -70,14 +70,11 @@ def commit_pending(
         numbers = _since(site, base.generation, held.target)
         over = [(number, journals.enter_context(opened(site, number)).splices) for number in numbers]
         draft = Draft(site, held.target, policy, lock_wait_s=held.lock_wait_s)
-        try:
+        with draft.filling() as journal:
             now = Snapshot(held.target, Generation.of(held.target.stat(), 0))
-            spool = Spool(draft.journal, now, open_source)
+            spool = Spool(journal, now, open_source)
             spool.add(_rebased(sequence.splices(), over, site.path))
             spool.finish()
-        except BaseException:
-            draft.discard()
-            raise
     return draft.commit(rebased_over=tuple(numbers), progress=progress, cancel=cancel)
 
 

@@ -7,7 +7,7 @@ import os
 from typing import Any, Protocol
 
 from insitu.core.spans import Span
-from insitu.errors import SpanError
+from insitu.errors import RequestError, SpanError
 
 
 class Editable(Protocol):
@@ -49,7 +49,10 @@ class RawFile(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Moves there; may lie behind the end, as in files."""
-        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._document.size}[whence]
+        origins = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._document.size}
+        if whence not in origins:
+            raise RequestError(f"There is no whence {whence}.", hint="0: the start, 1: here, 2: the end.")
+        origin = origins[whence]
         if origin + offset < 0:
             raise SpanError(f"Cannot seek to {origin + offset}, before the start of the file.")
         self._at = origin + offset

@@ -35,6 +35,9 @@ class Request:
     regex: bool = False
     engine: Engine = "auto"
 
+    def __post_init__(self) -> None:
+        check_count(self.count)
+
 
 @dataclass(frozen=True, slots=True)
 class Located:
@@ -66,12 +69,9 @@ def locating(
     with writing(site, policy, lock_timeout_s, cancel) as held:
         base = Snapshot(held.target, generation(site, held.target))
         draft = Draft(site, held.target, policy, lock_wait_s=held.lock_wait_s)
-        try:
+        with draft.filling():
             count = _spool(draft, base, request, progress, cancel)
             _check_expected(request.expect, count, site.path)
-        except BaseException:
-            draft.discard()
-            raise
         yield Located(draft, base, count, None if request.regex else encoded(request.old))
 
 
@@ -114,6 +114,16 @@ def _check_expected(expect: int | None, count: int, path: str) -> None:
         found=count,
         expected=expect,
     )
+
+
+def check_count(count: int | None) -> None:
+    """Refuses a number of replacements below 0.
+
+    Raises:
+        RequestError: it is; None, for all, is fine.
+    """
+    if count is not None and count < 0:
+        raise RequestError(f"{count} matches cannot be replaced.", hint="Leave count out to replace all.")
 
 
 def encoded(text: bytes | str) -> bytes:

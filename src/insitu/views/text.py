@@ -39,6 +39,22 @@ def encoding_of(reader: Reader) -> str:
     return best.encoding.replace("_", "-") if best is not None else "utf-8"
 
 
+def encoded(text: str, encoding: str) -> bytes:
+    """The bytes of a text, undecodable ones restored.
+
+    Raises:
+        TextError: the encoding lacks a character of it.
+    """
+    try:
+        return text.encode(encoding, "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise TextError(
+            f"The character {text[error.start]!a} cannot be written in {encoding}; nothing was changed.",
+            hint="Give the text in other words, or as bytes.",
+            encoding=encoding,
+        ) from error
+
+
 def checked_codec(encoding: str) -> str:
     """The codec's own name.
 
