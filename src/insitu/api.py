@@ -22,7 +22,7 @@ from insitu.engine.lock import locked
 from insitu.engine.recover import Force, Recovered
 from insitu.engine.recover import recover as finish
 from insitu.engine.session import writing
-from insitu.engine.site import Site
+from insitu.engine.site import FOLDER, Site
 from insitu.engine.snapshot import Generation
 from insitu.errors import RequestError, SpanError
 from insitu.storage.local import local_volume
@@ -402,7 +402,21 @@ def extent(path: Path, span: Span | tuple[int, int]) -> Copy:
 
 
 def _site(path: Path, policy: Policy | None) -> Site:
-    return Site.of(local_volume(), os.fspath(path), None if policy is None else policy.state_folder)
+    given = os.fspath(path)
+    state_folder = policy.state_folder if policy is not None else None
+    return Site.of(local_volume(), given, state_folder or _elsewhere(given))
+
+
+def _elsewhere(path: str) -> str | None:
+    """Where state lives for a file in a folder we cannot write to; None where it can be beside the file."""
+    folder = os.path.dirname(os.path.realpath(path))
+    if os.access(folder, os.W_OK) or os.path.isdir(os.path.join(folder, FOLDER)):
+        return None
+    from platformdirs import user_state_dir
+
+    state_folder = user_state_dir("insitu")
+    os.makedirs(state_folder, mode=0o700, exist_ok=True)
+    return state_folder
 
 
 def _existing(path: Path, policy: Policy | None) -> Site:

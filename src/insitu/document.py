@@ -26,7 +26,7 @@ from insitu.views.diff import unified
 from insitu.views.pending import Sources, commit_pending, plan_pending
 from insitu.views.raw import RawFile
 from insitu.views.replacing import check_count
-from insitu.views.text import checked_codec, encoded, encoding_of
+from insitu.views.text import Encoding, checked_codec, encoding_of
 
 if TYPE_CHECKING:
     from insitu.views.lines import Lines
@@ -61,7 +61,7 @@ class Document:
         self.read_only = read_only
         self.policy = policy or Policy()
         self.lock_timeout_s = lock_timeout_s
-        self._encoding = None if encoding is None else checked_codec(encoding)
+        self._encoding = None if encoding is None else Encoding(checked_codec(encoding), True)
         self._held: Held | None = None
         self._open = ExitStack()
         self._placed = False
@@ -119,6 +119,15 @@ class Document:
     def encoding(self) -> str:
         """Name of the codec its text is in: as given, by its byte order mark, UTF-8 if a sample is
         valid, else detected."""
+        return self._text.name
+
+    @property
+    def encoding_certain(self) -> bool:
+        """Whether that is more than a guess; text beyond ASCII is not written on a guess."""
+        return self._text.certain
+
+    @property
+    def _text(self) -> Encoding:
         if self._encoding is None:
             self._encoding = encoding_of(self._base)
         return self._encoding
@@ -306,7 +315,7 @@ class Document:
 
         check_count(count)
         pattern = self._pattern(old, regex)
-        template = pattern.template(encoded(new, self.encoding) if isinstance(new, str) else bytes(new))
+        template = pattern.template(self._text.encode(new) if isinstance(new, str) else bytes(new))
         edits: list[tuple[Span, bytes]] = []
         for matches in locate(self._content, pattern):
             spans = map(Span, matches.starts.tolist(), matches.stops.tolist())
@@ -388,9 +397,10 @@ class Document:
                 receipt = self._commit(held, progress, cancel)
         self._placed = self.policy.durability == "fast"
         self._sources.close()
-        self._base.file.close()
-        if self._held is not None:
-            # A rewrite swapped in another inode, so lock and base are taken anew.
+        if self._held is None:
+            self._base.file.close()
+        elif receipt.plan.startswith("rewrite"):
+            # The lock is on the inode that was swapped out: it is taken anew on the one swapped in.
             self._open.close()
             self._held = self._open.enter_context(writing(self.site, self.policy, self.lock_timeout_s))
         self._start()
@@ -439,7 +449,7 @@ class Document:
 
         if regex:
             return compile_regex(pattern)
-        text = encoded(pattern, self.encoding) if isinstance(pattern, str) else bytes(pattern)
+        text = self._text.encode(pattern) if isinstance(pattern, str) else bytes(pattern)
         return compile_literal(text)
 
     def _index_of(self, key: int) -> int:

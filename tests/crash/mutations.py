@@ -5,7 +5,6 @@ source and put wherever the engine holds it. So the table breaks, loudly, when t
 """
 
 from __future__ import annotations
-
 import __future__
 
 import inspect
@@ -201,7 +200,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J4", "recovery's sync of the journal",
-        recover.recover, "    file.sync()", "    pass", probes.shift_and_faults,
+        recover.recover, "    file.sync()", "    pass", probes.shift_and_failing_recoveries,
         redundant="the slot written anew right behind it syncs the same file; a closed journal needs neither",
     ),
     Mutation(
@@ -212,7 +211,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J4", "recovery's slot written anew",
-        recover.recover, "if journal.progress.state is not State.CLOSED:", "if False:", probes.shift_faults,
+        recover.recover, "if journal.progress.state is not State.CLOSED:", "if False:", probes.failing_recoveries,
     ),
     Mutation(
         "J4", "no rollback after a failed sync",

@@ -15,7 +15,6 @@ import pytest
 
 from insitu.core.columns import Block
 from insitu.core.policy import Policy
-from insitu.core.spans import Span
 from insitu.engine import commit as committing
 from insitu.engine.commit import Draft
 from insitu.engine.execute import Executor
@@ -38,7 +37,7 @@ from insitu.testing.scenario import Scenario, crash_points
 from insitu.testing.simulated import Fault, FrozenVolume, SimulatedVolume
 from insitu.testing.simulated_file import SimulatedFile
 from insitu.testing.simulated_media import Owner
-from insitu.testing.survivors import Cut, Cuts, Kill, left_by
+from insitu.testing.survivors import Cuts, Kill, left_by
 from tests.crash.commits import ABLE, BASE, PATH, commit, patch, recovering, scenario
 
 _NOBODY = 4_242_424
@@ -67,11 +66,11 @@ def _opened(volume: SimulatedVolume) -> InsituError | None:
 
 def _refuses(volume: SimulatedVolume, family: type[InsituError], what: str) -> list[str]:
     """What is wrong unless opening is refused and no byte of the target changes."""
-    before = volume.contents()
+    before = volume.contents()[PATH]
     error = _opened(volume)
     if not isinstance(error, family):
         return [f"{what}: {error!r} instead of {family.__name__}"]
-    return [f"{what}: something was touched"] if volume.contents() != before else []
+    return [f"{what}: the target was touched"] if volume.contents()[PATH] != before else []
 
 
 def damaged_bytes() -> list[str]:
@@ -222,7 +221,7 @@ def _really_killed(folder: str) -> Site:
     volume: Volume = local_volume()
     site = Site.of(volume, str(path))
 
-    def die(self: Executor, segments_done: int = 0) -> None:
+    def die(*_: object, **__: object) -> None:
         raise _Killed
 
     with pytest.MonkeyPatch.context() as dying, pytest.raises(_Killed):
@@ -354,6 +353,3 @@ def changed_after_rollback() -> list[str]:
         if error is not None or after.contents()[PATH] != theirs:
             problems.append(f"{cut}: an aborted journal came back, {error!r}")
     return problems
-
-
-assert Cut, Span

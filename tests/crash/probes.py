@@ -18,13 +18,15 @@ from insitu.engine.session import writing
 from insitu.engine.site import Site
 from insitu.engine.undo import undo
 from insitu.errors import InsituError, InternalError, RecoveryNeededError, StorageError
-from insitu.planners import choose, overwrite as overwriting, shift as shifting
+from insitu.planners import choose
+from insitu.planners import overwrite as overwriting
+from insitu.planners import shift as shifting
 from insitu.testing.crashes import explore
 from insitu.testing.faults import faults
 from insitu.testing.scenario import Scenario, crash_points
 from insitu.testing.simulated import CrashPoint, Fault, FrozenVolume, SimulatedVolume
 from insitu.testing.survivors import Cut, Cuts, Kill, kills, left_by
-from tests.crash.commits import ABLE, BASE, PATH, commit, patch, scenario
+from tests.crash.commits import ABLE, BASE, PATH, patch, scenario
 
 Probe = Callable[[], list[str]]
 
@@ -67,7 +69,7 @@ def _undone(volume: SimulatedVolume) -> bytes | str:
 
 
 def _scenario(
-    planner: str, base: bytes, *edits: tuple[int, int, bytes], facts: Facts = _MARKING, history: int = 3
+    planner: str, base: bytes, *edits: tuple[int, int, bytes], facts: Facts = _MARKING, history: int = 0
 ) -> Scenario:
     made = scenario(
         planner, base, patch(base, *edits), facts=facts, policy=Policy(history=history, planner=planner)
@@ -81,16 +83,16 @@ LONG_SHIFT = _scenario("shift", _LONG, (5, 5, b"+++"))
 LEFT = _scenario("shift", _LONG, (7, 39, b""))
 INSERT = _scenario("blocks", BASE, (11, 11, b"I" * 16), facts=ABLE)
 COLLAPSE = _scenario("blocks", _LONG, (11, 27, b""), facts=ABLE)
-REWRITE = _scenario("rewrite", _SHORT, (5, 9, b"rewritten"))
-REWRITE_BARE = _scenario("rewrite", _SHORT, (5, 9, b"rewritten"), history=0)
+REWRITE = _scenario("rewrite", _SHORT, (5, 9, b"rewritten"), history=3)
+REWRITE_BARE = _scenario("rewrite", _SHORT, (5, 9, b"rewritten"))
 
 
 def _crashed(subject: Scenario, budget: int = 2_000, depth: int = 2) -> list[str]:
     return [str(wrong) for wrong in explore(subject, budget=budget, depth=depth).wrong]
 
 
-def _failed(subject: Scenario, recoveries: int = 100) -> list[str]:
-    return [str(wrong) for wrong in faults(subject, budget=2_000, recoveries=recoveries).wrong]
+def _failed(subject: Scenario, budget: int = 1_000, recoveries: int = 0) -> list[str]:
+    return [str(wrong) for wrong in faults(subject, budget=budget, recoveries=recoveries).wrong]
 
 
 def overwrite() -> list[str]:
@@ -126,11 +128,16 @@ def overwrite_faults() -> list[str]:
 
 
 def shift_faults() -> list[str]:
-    return _failed(SHIFT, recoveries=400)
+    return _failed(SHIFT)
 
 
-def shift_and_faults() -> list[str]:
-    return shift() + shift_faults()
+def failing_recoveries() -> list[str]:
+    """Faults strike the recovery, and a power cut follows."""
+    return _failed(SHIFT, budget=1, recoveries=400)
+
+
+def shift_and_failing_recoveries() -> list[str]:
+    return shift() + failing_recoveries()
 
 
 def left_faults() -> list[str]:

@@ -74,9 +74,7 @@ def test_twenty_processes_lose_no_edit_through_verbs(tmp_path: Path, swapping: b
     path = tmp_path / "shared"
     prepared(path)
     inode = path.stat().st_ino
-    ended(
-        [start(VERBS, path, process, EDITS, swapping and process % 2 == 0) for process in range(PROCESSES)]
-    )
+    ended([start(VERBS, path, process, EDITS, swapping and process % 2 == 0) for process in range(PROCESSES)])
     check_every_edit_is_there_in_order(path, ".")
     assert (path.stat().st_ino != inode) == swapping
     assert not (tmp_path / ".insitu" / "shared.d" / "journal").exists()

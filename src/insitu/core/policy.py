@@ -16,9 +16,9 @@ class Policy:
     """How a commit may be carried out.
 
     Args:
-        visibility: ``"committed"`` takes the cheapest plan; readers through insitu never see a mixture,
-            foreign readers may while an in-place commit runs. ``"atomic"`` lets any reader see old or new
-            only: the file is rewritten beside itself and swapped.
+        visibility: ``"committed"`` takes the cheapest plan; an opening through insitu never sees a mixture,
+            a file that is open already may while an in-place commit runs. ``"atomic"`` lets any reader see
+            old or new only: the file is rewritten beside itself and swapped.
         durability: ``"full"``: what commit returned for survives a power cut. ``"fast"``: a power cut may
             undo the last commits, but never mixes old and new.
         history: how many operations stay undoable; 0 keeps nothing beside the file.

@@ -189,9 +189,8 @@ class Draft:
     def _save_replaced(self, plan: Plan, unit: bytes | None) -> str:
         """Saves what the splices replace, for undo; returns where it is."""
         old_bytes = self.journal.splices.summary.old_bytes
-        if plan.planner == "overwrite":
-            return "covers" if self.policy.history else "none"
-        if unit and old_bytes:
+        saved_by_plan = plan.planner == "overwrite"
+        if unit and old_bytes and not saved_by_plan:
             # Kept without history, too: it takes no space, and the executor is faster for knowing it.
             self.journal.add_old(Repeat(unit, old_bytes // len(unit)))
             return "pool" if self.policy.history else "none"
@@ -205,6 +204,8 @@ class Draft:
                 needed_bytes=old_bytes,
                 allowed_bytes=self._history_bytes(),
             )
+        if saved_by_plan:
+            return "covers"
         for data in replaced(self.journal.splices, self.target):
             self.journal.add_old(data)
         return "pool"
@@ -249,6 +250,8 @@ class Draft:
             if self.policy.durability == "fast":
                 self.journal.note(State.PLACED, self.journal.progress.segments_done, durable=False)
                 self.journal.close()
+                # This operation joins the history when its journal is closed.
+                retain(site, max(self.policy.history - 1, 0), self._history_bytes())
                 return self.target.stat()
             return self._retire(self.target)
 
@@ -305,7 +308,7 @@ class Draft:
                     return self._retire(new)
                 self.journal.close()
                 site.sweep()
-                site.tidy()
+                retain(site, 0, 0)
                 return new.stat()
             except StorageError as error:
                 error.file_state = state

@@ -89,19 +89,22 @@ class Executor:
                 self._perform(step)
                 if self._report is not None:
                     self._report(min(self._written_bytes, total), total)
+        self._target.resize(total)  # it may end in a hole
 
     def _perform(self, step: Step) -> None:
         match step:
             case Place():
                 self._place(step)
             case Move(source, offset):
-                data = self._read_at(0)(source.start, source.size)
-                self._target.write(offset, data)
+                if self._sparse and self._target.next_data(source.start) >= source.stop:
+                    self._target.punch(Span(offset, offset + source.size))
+                else:
+                    self._target.write(offset, self._read_at(0)(source.start, source.size))
                 self._written_bytes += source.size
             case Resize(size):
                 self._target.resize(size)
             case Transfer(base, offset):
-                self._target.copy_from(self._source, base.start, offset, base.size)
+                self._transfer(base, offset - base.start)
                 self._written_bytes += base.size
             case Insert(offset, size):
                 finish_insert(self._target, offset, size, self._splices.base_size)
@@ -139,6 +142,15 @@ class Executor:
         if len(rendered) != step.result.size or data.count(old) != whole:
             return None
         return rendered
+
+    def _transfer(self, base: Span, displacement: int) -> None:
+        """Copies the stretches that hold data; the new file is a hole where nothing is copied to."""
+        at = base.start
+        while (at := self._source.next_data(at)) < base.stop:
+            # At least a byte: copying from behind an end that somebody moved says so.
+            stop = min(max(self._source.next_hole(at), at + 1), base.stop)
+            self._target.copy_from(self._source, at, at + displacement, stop - at)
+            at = stop
 
     def _kept_as_hole(self, base: Span, step: Place) -> bool:
         """Punches a hole where the source is one."""

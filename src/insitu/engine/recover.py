@@ -116,6 +116,8 @@ def _finish(site: Site, journal: Journal, target: File, force: Force | None) -> 
     if journal.plan["swaps"]:
         return _finish_swap(site, journal, target, number)
     if _placed(site, journal):
+        # If this sync fails, the next recovery has to write again before it syncs again (J4).
+        journal.note(State.RUNNING, journal.progress.segments_done)
         target.sync()
         retire(site, journal, target)
         return Recovered(site.path, "new", number)

@@ -33,11 +33,13 @@ def info(site: Site, policy: Policy) -> dict[str, Any]:
         base = Snapshot(file, generation(site, file))
         status = file.stat()
         kept = operations(site)
+        encoding = encoding_of(base)
         sample = base.read(0, min(SAMPLE_BYTES, base.size))
         return {
             "path": site.path,
             "size": base.size,
-            "encoding": encoding_of(base),
+            "encoding": encoding.name,
+            "encoding_certain": encoding.certain,
             "line_endings": _endings(sample),
             "lines": _kept_line_count(site, base),
             "final_newline": base.size > 0 and base.read(base.size - 1, 1) in (b"\n", b"\r"),

@@ -8,6 +8,7 @@ from typing import Final
 
 from insitu.errors import TextError
 from insitu.formats.lines import NEWLINES
+from insitu.views.text import Encoding
 
 # No character takes more, the escape sequences of ISO 2022 around it included.
 CHARACTER_BYTES: Final = 8
@@ -18,13 +19,15 @@ class LineText:
 
     Args:
         encoding: name of a codec whose line ends are single bytes.
+        certain: whether it is more than a guess; see ``insitu.views.text.Encoding``.
 
     Raises:
         TextError: there is no such codec, or it is of another kind (UTF-16, UTF-32).
     """
 
-    def __init__(self, encoding: str) -> None:
+    def __init__(self, encoding: str, *, certain: bool = True) -> None:
         self._codec = _line_codec(encoding)
+        self._encoding = Encoding(self._codec, certain)
 
     def decode(self, line: bytes) -> str:
         """The text of a line.
@@ -52,17 +55,7 @@ class LineText:
                 f"A line is text, not {type(text).__name__}; nothing was changed.",
                 hint="Decode it, or edit the bytes of span_of(...).",
             )
-        try:
-            return text.encode(self._codec, "surrogateescape")
-        except UnicodeEncodeError as error:
-            character = text[error.start]
-            raise TextError(
-                f"The character {character!a} (U+{ord(character):04X}) cannot be written in {self._codec}; "
-                "nothing was changed.",
-                hint="Write it in other words, or edit the bytes of span_of(...).",
-                encoding=self._codec,
-                character=character,
-            ) from error
+        return self._encoding.encode(text)
 
     def encode_over(self, text: object, line: bytes) -> bytes:
         """The bytes of a text that replaces a line: the line itself where the text is what it says.

@@ -51,6 +51,11 @@ class Lined(Indexed, Protocol):
         ...
 
     @property
+    def encoding_certain(self) -> bool:
+        """Whether the encoding is more than a guess."""
+        ...
+
+    @property
     def encoding(self) -> str:
         """Name of the codec of its text."""
         ...
@@ -100,7 +105,7 @@ class Lines(MutableSequence[str]):
         if newline is not None and newline not in NEWLINES:
             raise RequestError(f"{newline!r} cannot end lines.", hint=r"Give b'\n', b'\r' or None.")
         self._document = document
-        self._line_text = LineText(document.encoding)
+        self._line_text = LineText(document.encoding, certain=document.encoding_certain)
         self._newline = newline
         self._known: tuple[Sequence, LineEnds] | None = None
 

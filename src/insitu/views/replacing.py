@@ -15,6 +15,7 @@ from insitu.engine.site import Site
 from insitu.engine.snapshot import Snapshot
 from insitu.engine.spool import Spool
 from insitu.errors import ExpectationError, NoMatchError, RequestError
+from insitu.views.text import encoding_of
 
 Engine = Literal["auto", "re2", "re"]
 
@@ -70,22 +71,25 @@ def locating(
         base = Snapshot(held.target, generation(site, held.target))
         draft = Draft(site, held.target, policy, lock_wait_s=held.lock_wait_s)
         with draft.filling():
-            count = _spool(draft, base, request, progress, cancel)
+            count, unit = _spool(draft, base, request, progress, cancel)
             _check_expected(request.expect, count, site.path)
-        yield Located(draft, base, count, None if request.regex else encoded(request.old))
+        yield Located(draft, base, count, unit)
 
 
 def _spool(
     draft: Draft, base: Snapshot, request: Request, progress: Progress | None, cancel: Cancel | None
-) -> int:
+) -> tuple[int, bytes | None]:
+    """Returns how many matches were spooled, and what each replaces where that is the same for all."""
     from insitu.scan.search import compile_literal, compile_regex, locate
 
+    new = _bytes_of(request.new, base)
     if request.regex:
-        pattern = compile_regex(request.old, engine=request.engine)
-        template = pattern.template(encoded(request.new))
+        unit, pattern = None, compile_regex(request.old, engine=request.engine)
+        template = pattern.template(new)
         constant = template.constant
     else:
-        pattern, template, constant = compile_literal(encoded(request.old)), None, encoded(request.new)
+        unit = _bytes_of(request.old, base)
+        pattern, template, constant = compile_literal(unit), None, new
     spool = Spool(draft.journal, base, _no_source)
     count = 0
     for matches in locate(base, pattern, progress=progress, cancel=cancel):
@@ -101,7 +105,11 @@ def _spool(
         if request.expect is None and count == request.count:
             break
     spool.finish()
-    return count
+    return count, unit
+
+
+def _bytes_of(text: bytes | str, base: Snapshot) -> bytes:
+    return encoding_of(base).encode(text) if isinstance(text, str) else bytes(text)
 
 
 def _check_expected(expect: int | None, count: int, path: str) -> None:
@@ -124,11 +132,6 @@ def check_count(count: int | None) -> None:
     """
     if count is not None and count < 0:
         raise RequestError(f"{count} matches cannot be replaced.", hint="Leave count out to replace all.")
-
-
-def encoded(text: bytes | str) -> bytes:
-    """Text as UTF-8, undecodable bytes restored."""
-    return text.encode("utf-8", "surrogateescape") if isinstance(text, str) else bytes(text)
 
 
 def _no_source(path: str) -> Reader:

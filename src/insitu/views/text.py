@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from typing import NamedTuple
 
 from insitu.core.protocols import Reader
 from insitu.errors import TextError
@@ -20,8 +21,38 @@ _MARKS = (
 )
 
 
-def encoding_of(reader: Reader) -> str:
-    """Name of the codec: by the byte order mark, UTF-8 if samples are valid, else detected.
+class Encoding(NamedTuple):
+    """A codec, and whether it is more than a guess."""
+
+    name: str
+    certain: bool
+
+    def encode(self, text: str) -> bytes:
+        """The bytes of a text, undecodable ones restored.
+
+        Raises:
+            TextError: the codec cannot hold a character; or it is a guess, and the text not plain ASCII,
+                which all encodings guessed among write alike.
+        """
+        if not self.certain and not text.isascii():
+            raise TextError(
+                f"The file's encoding is a guess ({self.name}), too uncertain to write {text[:40]!r} in it; "
+                "nothing was changed.",
+                hint="Name the encoding: insitu.open(path, encoding=...), --encoding.",
+                encoding=self.name,
+            )
+        try:
+            return text.encode(self.name, "surrogateescape")
+        except UnicodeEncodeError as error:
+            raise TextError(
+                f"The character {text[error.start]!a} cannot be written in {self.name}; nothing was changed.",
+                hint="Write it in other words, or give the bytes.",
+                encoding=self.name,
+            ) from error
+
+
+def encoding_of(reader: Reader) -> Encoding:
+    """The codec of a file's text: by the byte order mark, UTF-8 if samples are valid, else detected.
 
     Text that fits no encoding (binary data) counts as UTF-8, whose undecodable bytes survive reading and
     writing through surrogate escapes.
@@ -29,30 +60,18 @@ def encoding_of(reader: Reader) -> str:
     first = reader.read(0, min(SAMPLE_BYTES, reader.size))
     for mark, name in _MARKS:
         if first.startswith(mark):
-            return name
+            return Encoding(name, True)
     samples = [first, *_further(reader)]
     if all(_is_utf8(sample) for sample in samples):
-        return "utf-8"
+        return Encoding("utf-8", True)
     from charset_normalizer import from_bytes
 
-    best = from_bytes(b"\n".join(samples)).best()
-    return best.encoding.replace("_", "-") if best is not None else "utf-8"
-
-
-def encoded(text: str, encoding: str) -> bytes:
-    """The bytes of a text, undecodable ones restored.
-
-    Raises:
-        TextError: the encoding lacks a character of it.
-    """
-    try:
-        return text.encode(encoding, "surrogateescape")
-    except UnicodeEncodeError as error:
-        raise TextError(
-            f"The character {text[error.start]!a} cannot be written in {encoding}; nothing was changed.",
-            hint="Give the text in other words, or as bytes.",
-            encoding=encoding,
-        ) from error
+    matches = from_bytes(b"\n".join(samples))
+    best = matches.best()
+    if best is None:
+        return Encoding("utf-8", True)
+    certain = all(str(match) == str(best) for match in matches)
+    return Encoding(codecs.lookup(best.encoding).name, certain)
 
 
 def checked_codec(encoding: str) -> str:

@@ -212,7 +212,9 @@ def test_a_truthful_protocol_survives_every_fault() -> None:
     assert report.distinct >= 10
 
 
-def claiming_old(program: Program) -> Program:
+def claiming_old(
+    program: Callable[[SimulatedVolume], object],
+) -> Callable[[SimulatedVolume], object]:
     """The program, except that whatever fails it says that the file is old."""
 
     def run(volume: SimulatedVolume) -> None:
@@ -241,7 +243,9 @@ def test_faults_strike_recoveries_too() -> None:
     report = faults(right, budget=0, recoveries=60, seed=1)
     assert (report.wrong, report.exhaustive) == ([], False)
     assert report.states >= 60
-    found = faults(replace(right, recover=claiming_old(swap().recover)), budget=0, recoveries=60, seed=1).wrong
+    found = faults(
+        replace(right, recover=claiming_old(swap().recover)), budget=0, recoveries=60, seed=1
+    ).wrong
     assert found
     assert all([type(part) for part in wrong.trail[:2]] == [Crash, Failure] for wrong in found)
     volume = replayed(right, found[0].trail)

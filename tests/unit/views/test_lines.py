@@ -44,6 +44,8 @@ class Bytes:
 class Document:
     """Pending edits over bytes in memory: the sequence, content and index are the real ones."""
 
+    encoding_certain = True
+
     def __init__(self, data: bytes, encoding: str = "utf-8", *, granule_bytes: int = 16) -> None:
         self.encoding = encoding
         self.granule_bytes = granule_bytes
