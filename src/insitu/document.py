@@ -16,6 +16,7 @@ from insitu.core.sequence import Sequence
 from insitu.core.spans import Span
 from insitu.engine.commit import Receipt
 from insitu.engine.index import LineIndex
+from insitu.engine.recover import recover
 from insitu.engine.session import Held, generation, snapshot, writing
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation, Snapshot
@@ -61,7 +62,7 @@ class Document:
         self.read_only = read_only
         self.policy = policy or Policy()
         self.lock_timeout_s = lock_timeout_s
-        self._encoding = None if encoding is None else Encoding(checked_codec(encoding), True)
+        self._encoding = None if encoding is None else Encoding(checked_codec(encoding))
         self._held: Held | None = None
         self._open = ExitStack()
         self._placed = False
@@ -119,15 +120,11 @@ class Document:
     def encoding(self) -> str:
         """Name of the codec its text is in: as given, by its byte order mark, UTF-8 if a sample is
         valid, else detected."""
-        return self._text.name
+        return self.text.name
 
     @property
-    def encoding_certain(self) -> bool:
-        """Whether that is more than a guess; text beyond ASCII is not written on a guess."""
-        return self._text.certain
-
-    @property
-    def _text(self) -> Encoding:
+    def text(self) -> Encoding:
+        """Its encoding, with what else it might be: text that those would write otherwise is refused."""
         if self._encoding is None:
             self._encoding = encoding_of(self._base)
         return self._encoding
@@ -315,7 +312,7 @@ class Document:
 
         check_count(count)
         pattern = self._pattern(old, regex)
-        template = pattern.template(self._text.encode(new) if isinstance(new, str) else bytes(new))
+        template = pattern.template(self.text.encode(new) if isinstance(new, str) else bytes(new))
         edits: list[tuple[Span, bytes]] = []
         for matches in locate(self._content, pattern):
             spans = map(Span, matches.starts.tolist(), matches.stops.tolist())
@@ -391,6 +388,7 @@ class Document:
         if not self.changed:
             return None
         if self._held is not None:
+            self._make_durable(self._held)
             receipt = self._commit(self._held, progress, cancel)
         else:
             with writing(self.site, self.policy, self.lock_timeout_s, cancel) as held:
@@ -425,12 +423,22 @@ class Document:
 
     def close(self) -> None:
         """Closes the document; what is pending is dropped, what was committed fast is made durable."""
-        self._sources.close()
-        self._base.file.close()
-        if self._placed and self._held is None:
-            with writing(self.site, self.policy, self.lock_timeout_s):
-                pass
-        self._open.close()
+        try:
+            if self._held is not None:
+                self._make_durable(self._held)
+            elif self._placed:
+                with writing(self.site, self.policy, self.lock_timeout_s):
+                    pass
+        finally:
+            self._sources.close()
+            self._base.file.close()
+            self._open.close()
+
+    def _make_durable(self, held: Held) -> None:
+        """Closes the journal of what was committed fast under this lock."""
+        if self._placed:
+            recover(self.site, held.target)
+            self._placed = False
 
     def __enter__(self) -> Document:
         return self
@@ -449,7 +457,7 @@ class Document:
 
         if regex:
             return compile_regex(pattern)
-        text = self._text.encode(pattern) if isinstance(pattern, str) else bytes(pattern)
+        text = self.text.encode(pattern) if isinstance(pattern, str) else bytes(pattern)
         return compile_literal(text)
 
     def _index_of(self, key: int) -> int:

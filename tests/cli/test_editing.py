@@ -245,9 +245,11 @@ def test_text_is_written_in_the_encoding_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "latin.txt"
     before = ("Der Verk\xe4ufer grub im schwarzen Laden f\xfcr M\xf6bel.\n" * 40).encode("latin-1")
     path.write_bytes(before)
-    encoding = run("info", path, "--json").json["encoding"]
-    assert run("write", path, "--lines", 1, "--text", "\xe4\xf6\xfc").code == 0
-    assert path.read_bytes() == "\xe4\xf6\xfc\n".encode(encoding) + before.split(b"\n", 1)[1]
+    guessed = run("write", path, "--lines", 1, "--text", "\xe4\xf6\xfc")
+    assert guessed.code == 2 and "--encoding" in guessed.err
+    assert path.read_bytes() == before
+    assert run("write", path, "--lines", 1, "--text", "\xe4\xf6\xfc", "--encoding", "latin-1").code == 0
+    assert path.read_bytes() == b"\xe4\xf6\xfc\n" + before.split(b"\n", 1)[1]
 
 
 def test_expressions_and_replacements_are_in_the_encoding_of_the_file(tmp_path: Path) -> None:

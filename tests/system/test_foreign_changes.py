@@ -184,9 +184,8 @@ def test_a_file_cut_again_and_again_while_it_is_scanned_is_stale_or_whole(tmp_pa
     try:
         ended = time.monotonic() + 2
         while time.monotonic() < ended:
-            with insitu.open(path, "r") as doc:
-                with contextlib.suppress(StaleError):
-                    assert doc.find(b"no such text") == -1
+            with insitu.open(path, "r") as doc, contextlib.suppress(StaleError):
+                assert doc.find(b"no such text") == -1
     finally:
         stop.set()
         cutter.join()

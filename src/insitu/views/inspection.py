@@ -39,7 +39,7 @@ def info(site: Site, policy: Policy) -> dict[str, Any]:
             "path": site.path,
             "size": base.size,
             "encoding": encoding.name,
-            "encoding_certain": encoding.certain,
+            "encoding_may_be": list(encoding.others),
             "line_endings": _endings(sample),
             "lines": _kept_line_count(site, base),
             "final_newline": base.size > 0 and base.read(base.size - 1, 1) in (b"\n", b"\r"),

@@ -18,16 +18,15 @@ class LineText:
     """Decodes and encodes lines; bytes that are no text travel as surrogate escapes.
 
     Args:
-        encoding: name of a codec whose line ends are single bytes.
-        certain: whether it is more than a guess; see ``insitu.views.text.Encoding``.
+        encoding: a codec whose line ends are single bytes.
 
     Raises:
         TextError: there is no such codec, or it is of another kind (UTF-16, UTF-32).
     """
 
-    def __init__(self, encoding: str, *, certain: bool = True) -> None:
-        self._codec = _line_codec(encoding)
-        self._encoding = Encoding(self._codec, certain)
+    def __init__(self, encoding: Encoding) -> None:
+        self._codec = _line_codec(encoding.name)
+        self._encoding = encoding._replace(name=self._codec)
 
     def decode(self, line: bytes) -> str:
         """The text of a line.

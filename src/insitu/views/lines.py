@@ -34,6 +34,7 @@ from insitu.formats.lines import (
 from insitu.scan.windows import WINDOW_BYTES
 from insitu.views.line_ends import Indexed, LineEnds
 from insitu.views.line_text import CHARACTER_BYTES, LineText
+from insitu.views.text import Encoding
 
 # The first window behind a line's start: most lines fit, and it costs no more than a system call.
 FIRST_WINDOW_BYTES: Final = 4 << 10
@@ -51,13 +52,8 @@ class Lined(Indexed, Protocol):
         ...
 
     @property
-    def encoding_certain(self) -> bool:
-        """Whether the encoding is more than a guess."""
-        ...
-
-    @property
-    def encoding(self) -> str:
-        """Name of the codec of its text."""
+    def text(self) -> Encoding:
+        """The codec of its text."""
         ...
 
     @property
@@ -105,7 +101,7 @@ class Lines(MutableSequence[str]):
         if newline is not None and newline not in NEWLINES:
             raise RequestError(f"{newline!r} cannot end lines.", hint=r"Give b'\n', b'\r' or None.")
         self._document = document
-        self._line_text = LineText(document.encoding, certain=document.encoding_certain)
+        self._line_text = LineText(document.text)
         self._newline = newline
         self._known: tuple[Sequence, LineEnds] | None = None
 

@@ -22,33 +22,45 @@ _MARKS = (
 
 
 class Encoding(NamedTuple):
-    """A codec, and whether it is more than a guess."""
+    """A codec, and the others that fit the file as well."""
 
     name: str
-    certain: bool
+    others: tuple[str, ...] = ()
 
     def encode(self, text: str) -> bytes:
         """The bytes of a text, undecodable ones restored.
 
         Raises:
-            TextError: the codec cannot hold a character; or it is a guess, and the text not plain ASCII,
-                which all encodings guessed among write alike.
+            TextError: the codec cannot hold a character; or which codec it is, is a guess, and another
+                that fits the file as well would write other bytes.
         """
-        if not self.certain and not text.isascii():
-            raise TextError(
-                f"The file's encoding is a guess ({self.name}), too uncertain to write {text[:40]!r} in it; "
-                "nothing was changed.",
-                hint="Name the encoding: insitu.open(path, encoding=...), --encoding.",
-                encoding=self.name,
-            )
         try:
-            return text.encode(self.name, "surrogateescape")
+            data = text.encode(self.name, "surrogateescape")
         except UnicodeEncodeError as error:
+            character = text[error.start]
             raise TextError(
-                f"The character {text[error.start]!a} cannot be written in {self.name}; nothing was changed.",
+                f"The character {character!a} (U+{ord(character):04X}) cannot be written in {self.name}; "
+                "nothing was changed.",
                 hint="Write it in other words, or give the bytes.",
                 encoding=self.name,
+                character=character,
             ) from error
+        for other in self.others:
+            if _encoded(text, other) != data:
+                raise TextError(
+                    f"The file's encoding is a guess: {self.name}, or {other}, which writes "
+                    f"{text[:40]!a} in other bytes; nothing was changed.",
+                    hint="Name the encoding: insitu.open(path, encoding=...), or --encoding.",
+                    encoding=self.name,
+                )
+        return data
+
+
+def _encoded(text: str, encoding: str) -> bytes | None:
+    try:
+        return text.encode(encoding, "surrogateescape")
+    except UnicodeEncodeError:
+        return None
 
 
 def encoding_of(reader: Reader) -> Encoding:
@@ -60,18 +72,18 @@ def encoding_of(reader: Reader) -> Encoding:
     first = reader.read(0, min(SAMPLE_BYTES, reader.size))
     for mark, name in _MARKS:
         if first.startswith(mark):
-            return Encoding(name, True)
+            return Encoding(name)
     samples = [first, *_further(reader)]
     if all(_is_utf8(sample) for sample in samples):
-        return Encoding("utf-8", True)
+        return Encoding("utf-8")
     from charset_normalizer import from_bytes
 
     matches = from_bytes(b"\n".join(samples))
     best = matches.best()
     if best is None:
-        return Encoding("utf-8", True)
-    certain = all(str(match) == str(best) for match in matches)
-    return Encoding(codecs.lookup(best.encoding).name, certain)
+        return Encoding("utf-8")
+    found = [codecs.lookup(match.encoding).name for match in (best, *matches)]
+    return Encoding(found[0], tuple(name for name in dict.fromkeys(found) if name != found[0]))
 
 
 def checked_codec(encoding: str) -> str:

@@ -20,6 +20,7 @@ from insitu.formats.lines import detect_newline
 from insitu.scan.windows import WINDOW_BYTES
 from insitu.views.content import Content
 from insitu.views.lines import Lines
+from insitu.views.text import Encoding
 
 OTHER = b"other\r\nfile\rwith\n\nlines\n" * 3
 
@@ -44,10 +45,8 @@ class Bytes:
 class Document:
     """Pending edits over bytes in memory: the sequence, content and index are the real ones."""
 
-    encoding_certain = True
-
     def __init__(self, data: bytes, encoding: str = "utf-8", *, granule_bytes: int = 16) -> None:
-        self.encoding = encoding
+        self.text = Encoding(encoding)
         self.granule_bytes = granule_bytes
         self._start(data)
         self.lines = Lines(self)
