@@ -415,7 +415,10 @@ def _elsewhere(path: str) -> str | None:
     from platformdirs import user_state_dir
 
     state_folder = user_state_dir("insitu")
-    os.makedirs(state_folder, mode=0o700, exist_ok=True)
+    try:
+        os.makedirs(state_folder, mode=0o700, exist_ok=True)
+    except OSError:
+        return None  # the file can still be read
     return state_folder
 
 

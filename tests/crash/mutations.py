@@ -65,6 +65,7 @@ class Mutation:
         assert isinstance(function, FunctionType)
         source = textwrap.dedent(inspect.getsource(function))
         for old, new in (*self.more, (self.old, self.new)):
+            source = _without_remarks(source)
             assert source.count(old) == 1, f"{self}: the line it is about has changed"
             source = source.replace(old, new)
         found: dict[str, Any] = {}
@@ -80,6 +81,11 @@ class Mutation:
             monkeypatch.setattr(holder, function.__name__, found[function.__name__])
 
 
+def _without_remarks(source: str) -> str:
+    """The source without comments at the ends of its lines."""
+    return "\n".join(line.split("  # ")[0] for line in source.splitlines()) + "\n"
+
+
 def _holders(function: FunctionType) -> list[Any]:
     """The class that has the method; or every module that has the function, imported by name."""
     owner, _, _ = function.__qualname__.rpartition(".")
@@ -92,8 +98,6 @@ def _holders(function: FunctionType) -> list[Any]:
 def _holds(module: ModuleType, function: FunctionType) -> bool:
     return vars(module).get(function.__name__) is function
 
-
-_LAST = "(number + 1 == len(list(self._plan.program.segments())))"
 
 MUTATIONS: tuple[Mutation, ...] = (
     # J1: the journal, then its name, before the target.
@@ -118,16 +122,16 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J1", "recovery's sync of the journal's name",
-        recover.recover, "site.volume.sync_folder(site.state)", "pass", probes.overwrite,
+        recover.recover, "site.volume.sync_folder(site.state)", "pass", probes.overwrite_recovery,
     ),
     # J2: the target before the journal is closed.
     Mutation(
         "J2", "sync of the last segment",
-        Executor.run, "self._target.sync()", f"_ = {_LAST} or self._target.sync()", probes.overwrite,
+        Executor.run, "if sync_last:\n            self._target.sync()", "pass", probes.overwrite,
     ),
     Mutation(
-        "J2", "sync of a target that is swapped in again",
-        recover._finish_swap, "site.volume.sync_folder(site.folder)", "pass", probes.rewrite,
+        "J2", "recovery's sync of a swap",
+        recover._finish_swap, "site.volume.sync_folder(site.folder)", "pass", probes.rewrite_recovery,
     ),
     # J3: nothing is believed that cannot be checked.
     Mutation(
@@ -191,12 +195,12 @@ MUTATIONS: tuple[Mutation, ...] = (
     # J4: a segment's writes before its checkpoint; a failed sync is never believed later.
     Mutation(
         "J4", "sync of a segment before its checkpoint",
-        Executor.run, "self._target.sync()", f"_ = {_LAST} and self._target.sync()", probes.shift,
+        Executor.run, "self._target.sync()\n            self._journal", "self._journal", probes.shift,
     ),
     Mutation(
         "J4", "checkpoint after the sync",
-        Executor.run, "self._target.sync()",
-        "self._journal.note(State.RUNNING, number + 1); self._target.sync()", probes.shift,
+        Executor.run, "    self._target.sync()\n            self._journal.note(State.RUNNING, number)",
+        "    self._journal.note(State.RUNNING, number)\n            self._target.sync()", probes.shift,
     ),
     Mutation(
         "J4", "recovery's sync of the journal",
@@ -256,7 +260,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("J6", "size set before any block moved", finish_insert, "file.resize(size_before)", "return", probes.insert),
     Mutation(
         "J6", "sync of an insert taken back",
-        finish_insert, "file.sync()", "pass", probes.insert,
+        finish_insert, "file.sync()", "pass", probes.insert_recovery,
     ),
     Mutation("J6", "frontier of a collapse", finish_collapse, "file.collapse(hole, size)", "return", probes.collapse),
     Mutation("J6", "size set last by a collapse", finish_collapse, "file.resize(size_after)", "return", probes.collapse),
@@ -287,7 +291,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J7", "sync of a swap without history that was killed",
-        recover._without_journal, "site.volume.sync_folder(site.folder)", "pass", probes.rewrite_bare,
+        recover._without_journal, "site.volume.sync_folder(site.folder)", "pass", probes.rewrite_recovery,
     ),
     Mutation(
         "J7", "journal of a swap that failed",
@@ -323,7 +327,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J9", "size set back",
-        recover.roll_back, "target.resize(size)", "pass", probes.shift_faults,
+        recover.roll_back, "target.resize(size)", "pass", probes.growing_faults,
     ),
     Mutation(
         "J9", "no rollback once a segment is done",
@@ -358,8 +362,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("J10", "unmarking", recover.retire, "target.set_mark(None)", "pass", probes.shift),
     Mutation(
         "J10", "unmarking before the journal is closed",
-        recover.retire, "target.set_mark(None)", "pass", probes.shift,
-        more=(("    _archive(site, journal)", "    _archive(site, journal)\n    target.set_mark(None)"),),
+        recover.retire, "    _archive(site, journal)", "    _archive(site, journal)\n    target.set_mark(None)",
+        probes.shift, more=(("        target.set_mark(None)", "        pass"),),
     ),
     Mutation("J10", "unmarking by a rollback", recover.roll_back, "target.set_mark(None)", "pass", probes.shift_faults),
 )  # fmt: skip

@@ -15,6 +15,7 @@ import pytest
 
 from insitu.core.columns import Block
 from insitu.core.policy import Policy
+from insitu.core.records import HEAD_BYTES
 from insitu.engine import commit as committing
 from insitu.engine.commit import Draft
 from insitu.engine.execute import Executor
@@ -98,7 +99,7 @@ def _slots(state: FrozenVolume, journal: str) -> tuple[int, int]:
     file = SimulatedVolume.thawed(state).open(journal)
     _, offset, size = list(Journal.load(file)._records())[-1]
     end = len(file.read(0, file.size())) - SLOTS * Journal.load(file)._slot_stride
-    return offset + 24 + size, end
+    return offset + HEAD_BYTES + size, end
 
 
 def _write(volume: SimulatedVolume, path: str, offset: int, data: bytes) -> None:
@@ -136,12 +137,12 @@ def misplaced_records() -> list[str]:
     """Two records of one journal that changed places."""
     volume = SimulatedVolume({PATH: BASE}, ABLE)
     journal = Journal.create(volume, "/d/journal", 7, {"before": {"size": len(BASE)}})
-    journal.add_new(b"first")
-    journal.add_new(b"other")
-    journal.add_splices(Block([0], [0, 0], [0, 10]))
+    journal.add_new(b"first, other")
+    journal.add_splices(Block([4], [0, 0], [0, 6]))
+    journal.add_splices(Block([8], [0, 0], [6, 12]))
     journal.seal({"old": "none"}, ABLE.atom_bytes)
-    (_, one, size), (_, two, _) = list(journal._records())[1:3]
-    size += 24
+    (_, one, size), (_, two, _) = list(journal._records())[2:4]
+    size += HEAD_BYTES
     data = journal.file.read(0, journal.file.size())
     journal.file.write(one, data[two : two + size])
     journal.file.write(two, data[one : one + size])

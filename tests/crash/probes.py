@@ -17,13 +17,13 @@ from insitu.engine.recover import pending
 from insitu.engine.session import writing
 from insitu.engine.site import Site
 from insitu.engine.undo import undo
-from insitu.errors import InsituError, InternalError, RecoveryNeededError, StorageError
+from insitu.errors import InsituError, InternalError, NoPlanError, RecoveryNeededError, StorageError
 from insitu.planners import choose
 from insitu.planners import overwrite as overwriting
 from insitu.planners import shift as shifting
 from insitu.testing.crashes import explore
 from insitu.testing.faults import faults
-from insitu.testing.scenario import Scenario, crash_points
+from insitu.testing.scenario import EITHER, Scenario, crash_points, judged, recovered
 from insitu.testing.simulated import CrashPoint, Fault, FrozenVolume, SimulatedVolume
 from insitu.testing.survivors import Cut, Cuts, Kill, kills, left_by
 from tests.crash.commits import ABLE, BASE, PATH, patch, scenario
@@ -78,6 +78,7 @@ def _scenario(
 
 
 OVERWRITE = _scenario("overwrite", _SHORT, (3, 6, b"xyz"), (18, 20, b"__"))
+GROWING = _scenario("overwrite", _SHORT, (18, 19, b"longer than it was"))
 SHIFT = _scenario("shift", _LONG[:64], (10, 10, b"R" * 24))
 LONG_SHIFT = _scenario("shift", _LONG, (5, 5, b"+++"))
 LEFT = _scenario("shift", _LONG, (7, 39, b""))
@@ -89,6 +90,27 @@ REWRITE_BARE = _scenario("rewrite", _SHORT, (5, 9, b"rewritten"))
 
 def _crashed(subject: Scenario, budget: int = 2_000, depth: int = 2) -> list[str]:
     return [str(wrong) for wrong in explore(subject, budget=budget, depth=depth).wrong]
+
+
+def _killed(subject: Scenario, cuts: int = 60) -> list[str]:
+    """Kills the commit before each step, then cuts the power before each step of the recovery."""
+    before = subject.start().contents()
+    points, _ = crash_points(subject.start(), subject.run)
+    problems = []
+    for point in points:
+        state = left_by(point, Kill())
+        again, final = crash_points(state, subject.recover)
+        outcomes, problem = judged(subject, before, final.contents())
+        problems += [f"{point.call} {point.path}: {problem}"] if problem else []
+        for second in again:
+            allowed = outcomes if second.call == "end" else EITHER
+            for cut in islice(Cuts(second).extremes(), cuts):
+                volume = SimulatedVolume.thawed(left_by(second, cut))
+                _, problem = recovered(subject, before, volume, allowed)
+                if problem:
+                    trail = f"{point.call} {point.path}, then {second.call} {second.path}: {cut}"
+                    problems.append(f"{problem}; {trail}")
+    return problems
 
 
 def _failed(subject: Scenario, budget: int = 1_000, recoveries: int = 0) -> list[str]:
@@ -115,16 +137,28 @@ def collapse() -> list[str]:
     return _crashed(COLLAPSE, budget=4_000, depth=3)
 
 
+def overwrite_recovery() -> list[str]:
+    return _killed(OVERWRITE)
+
+
+def insert_recovery() -> list[str]:
+    return _crashed(INSERT, budget=12_000, depth=3)
+
+
+def rewrite_recovery() -> list[str]:
+    return _killed(REWRITE) + _killed(REWRITE_BARE)
+
+
 def rewrite() -> list[str]:
     return _crashed(REWRITE)
 
 
-def rewrite_bare() -> list[str]:
-    return _crashed(REWRITE_BARE)
-
-
 def overwrite_faults() -> list[str]:
     return _failed(OVERWRITE)
+
+
+def growing_faults() -> list[str]:
+    return _failed(GROWING)
 
 
 def shift_faults() -> list[str]:
@@ -170,10 +204,11 @@ def sparse_insert() -> list[str]:
         file.punch(Span(24, 32))
         file.close()
 
-    # Another planner steps in where this one declines.
-    edits = patch(base, (11, 11, b"I" * 16))
-    made = scenario("insert before a hole", base, edits, facts=ABLE, policy=Policy(history=0))
-    return _crashed(checked(replace(made, prepare=prepare), kept=False), budget=4_000)
+    made = replace(_scenario("blocks", base, (11, 11, b"I" * 16), facts=ABLE), prepare=prepare)
+    try:
+        return _crashed(made, budget=4_000)
+    except NoPlanError:
+        return []
 
 
 class _Overlapping(shifting.Right):

@@ -21,5 +21,9 @@ def test_the_real_engine_is_right(probe: Probe) -> None:
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
 def test_every_part_of_the_protocol_is_needed(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
     mutation.apply(monkeypatch)
-    found = mutation.probe()
+    try:
+        found = mutation.probe()
+    except Exception as error:
+        # A mutated engine may as well trip over what it should not have believed.
+        found = [repr(error)]
     assert bool(found) is not bool(mutation.redundant), found

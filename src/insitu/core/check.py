@@ -158,7 +158,7 @@ class Checker:
         for span, (origin, delta) in self._target.within(Span(0, splices.result_size)):
             if origin is Origin.RESULT and delta == 0:
                 continue
-            right = origin is Origin.BASE and list(splices.window(span).runs()) == [span.moved(delta)]
+            right = origin is Origin.BASE and self._keeps(span, span.moved(delta))
             self._require(right, f"bytes {span.start}:{span.stop} are not the result's")
 
     def _sources(self, step: Step) -> list[Span]:
@@ -181,6 +181,13 @@ class Checker:
             self._require(there, f"base bytes {run.start}:{run.stop} are gone")
             sources.append(source)
         return sources
+
+    def _keeps(self, result: Span, base: Span) -> bool:
+        """Whether a stretch of the result is this stretch of the base, all of it kept."""
+        extent = self._splices.extent(result)
+        if not extent.places:
+            return extent.base == base
+        return list(self._splices.window(result).runs()) == [base]
 
     def _covered(self, span: Span) -> bool:
         i = bisect_right(self._cover_stops, span.start)
@@ -226,6 +233,8 @@ def check(plan: Plan, splices: Splices) -> None:
 
 def _disjoint(reads: Sequence[Span], writes: Sequence[Span]) -> bool:
     """Whether no read overlaps any write."""
+    if not reads:
+        return True
     merged: list[Span] = []
     for span in sorted(writes):
         if merged and span.start <= merged[-1].stop:

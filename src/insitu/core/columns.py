@@ -238,7 +238,8 @@ class Splices:
         self.base_size = base_size
         self.summary = summary
         self.result_size = base_size + summary.growth
-        self._heads = heads
+        self._starts = [head.start for head in heads]
+        self._results = [head.result_start for head in heads]
         self._load = load
         self._recent: dict[int, _Loaded] = {}
 
@@ -254,7 +255,7 @@ class Splices:
 
     def inverted(self) -> Splices:
         """The inverse patch's splices: over the result, back to the base."""
-        heads = [Head(head.result_start, head.start) for head in self._heads]
+        heads = list(map(Head, self._results, self._starts))
         inverse = Splices(
             self.result_size, self.summary.inverted(), heads, lambda number: self._load(number).inverted()
         )
@@ -262,12 +263,12 @@ class Splices:
 
     def blocks(self) -> Iterator[Block]:
         """Yields every block, in order."""
-        for number in range(len(self._heads)):
+        for number in range(len(self._starts)):
             yield self._loaded(number).block
 
     def kept_before(self, result_offset: int) -> int:
         """Base offset where the kept bytes that come before ``result_offset`` end."""
-        number = bisect_left(self._heads, result_offset, key=_result_start) - 1
+        number = bisect_left(self._results, result_offset) - 1
         if number < 0:
             return result_offset
         block, results, stops = self._loaded(number)
@@ -277,7 +278,7 @@ class Splices:
 
     def kept_after(self, result_offset: int) -> int:
         """Base offset where the kept bytes that come from ``result_offset`` on begin."""
-        number = bisect_right(self._heads, result_offset, key=_result_start) - 1
+        number = bisect_right(self._results, result_offset) - 1
         if number < 0:
             return result_offset
         block, results, stops = self._loaded(number)
@@ -291,9 +292,9 @@ class Splices:
         A span that merely meets a splice is not touched by it; it lies behind what the splice brings.
         An empty span is a place between two bytes.
         """
-        number = max(0, bisect_left(self._heads, span.start, key=_base_start) - 1)
+        number = max(0, bisect_left(self._starts, span.start) - 1)
         passed = 0
-        while number < len(self._heads) and self._heads[number].start <= max(span.start, span.stop - 1):
+        while number < len(self._starts) and self._starts[number] <= max(span.start, span.stop - 1):
             block, _, stops = self._loaded(number)
             i = bisect_right(stops, span.start)
             if i:
@@ -350,8 +351,8 @@ class Splices:
 
     def _stretches(self, result: Span) -> Iterator[tuple[_Loaded, int, int]]:
         """Yields (block, first, last) for the splices that bring bytes to, or delete inside, a window."""
-        number = max(0, bisect_left(self._heads, result.start, key=_result_start) - 1)
-        while number < len(self._heads) and self._heads[number].result_start < result.stop:
+        number = max(0, bisect_left(self._results, result.start) - 1)
+        while number < len(self._results) and self._results[number] < result.stop:
             loaded = self._loaded(number)
             block, results, _ = loaded
             first = bisect_left(results, result.start)
@@ -371,14 +372,6 @@ class Splices:
                 del self._recent[next(iter(self._recent))]
             loaded = self._recent[number] = _Loaded.of(self._load(number))
         return loaded
-
-
-def _result_start(head: Head) -> int:
-    return head.result_start
-
-
-def _base_start(head: Head) -> int:
-    return head.start
 
 
 def block_of(splices: Iterable[tuple[int, int, int]], *, olds: int = 0, news: int = 0) -> Block:
@@ -417,9 +410,8 @@ def _kept(window: Window, read_base: ReadBase) -> list[bytes | memoryview]:
     """The kept runs before, between and after the splices, empty ones included."""
     begins = [window.base.start, *window.stops]
     ends = [*window.starts, window.base.stop]
-    if window.base.size <= window.result.size + _READ_THROUGH_BYTES:
-        low = next((a for a, b in zip(begins, ends, strict=True) if a < b), 0)
-        high = next((b for a, b in zip(reversed(begins), reversed(ends), strict=True) if a < b), low)
-        data = memoryview(read_base(low, high - low))
-        return [data[a - low : b - low] if a < b else b"" for a, b in zip(begins, ends, strict=True)]
+    start, size = window.base.start, window.base.size
+    if size <= window.result.size + _READ_THROUGH_BYTES:
+        data = memoryview(read_base(start, size))
+        return [data[a - start : b - start] for a, b in zip(begins, ends, strict=True)]
     return [bytes(read_base(a, b - a)) if a < b else b"" for a, b in zip(begins, ends, strict=True)]

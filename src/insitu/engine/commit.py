@@ -104,9 +104,8 @@ class Draft:
             "boot": site.volume.boot_id(),
             "time": time.time(),
         }
-        self.journal = Journal.create(
-            site.volume, site.draft, int.from_bytes(os.urandom(8), "little") >> 1, header
-        )
+        salt = int.from_bytes(os.urandom(8), "little")
+        self.journal = Journal.create(site.volume, site.draft, salt, header)
 
     @contextmanager
     def filling(self) -> Iterator[Journal]:
@@ -233,6 +232,7 @@ class Draft:
         self.journal.seal(self._sealed_plan(plan, kept, marked=marked), plan.layout.atom_bytes)
         if grown.size > 0 and facts.reserve:
             self._reserve(grown)
+        self._refuse_if_moved()
         site.volume.rename(site.draft, site.journal)
 
         def run() -> Stat:
@@ -322,7 +322,7 @@ class Draft:
         now = self.target.stat()
         if (now.size, now.mtime_ns) != (self._before.size, self._before.mtime_ns):
             raise StaleError(
-                f"The file {self.site.path} was changed by somebody else while it was being rewritten; "
+                f"The file {self.site.path} was changed by somebody else while the commit was prepared; "
                 "their change is kept, ours was not made.",
                 hint="Try again.",
                 path=self.site.path,
