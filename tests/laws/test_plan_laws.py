@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from insitu.core import check as checking
 from insitu.core import plan as planning
-from insitu.core.columns import NO_SPLICES, Head, Splices, block_of, render, summarize
+from insitu.core.columns import Splices, render
 from insitu.core.facts import Facts
 from insitu.core.patch import Patch, Splice
 from insitu.core.pieces import Literal
@@ -19,47 +19,7 @@ from insitu.core.steps import Collapse, Insert, Move, Place, Resize, Transfer
 from insitu.errors import InternalError
 from insitu.planners import shift
 from insitu.planners.choose import PLANNERS, PROGRAMS
-
-
-class BytesPool:
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-
-    def read(self, offset: int, size: int) -> bytes:
-        return self.data[offset : offset + size]
-
-    def unit(self, span: Span) -> bytes | None:
-        return None
-
-
-@st.composite
-def patches(draw: st.DrawFn, base_max: int = 120) -> tuple[bytes, Patch]:
-    base = draw(st.binary(max_size=base_max))
-    cuts = sorted(draw(st.lists(st.integers(0, len(base)), max_size=12)))
-    spans = [Span(a, b) for a, b in zip(cuts[::2], cuts[1::2], strict=False)]
-    kind = draw(st.sampled_from(["any", "same"]))
-    sizes = st.integers(0, 40)
-    splices = []
-    for span in spans:
-        size = span.size if kind == "same" else draw(sizes)
-        if size or span.size:
-            splices.append(Splice(span, (Literal(draw(st.binary(min_size=size, max_size=size))),)))
-    return base, Patch(len(base), tuple(splices))
-
-
-def columns(patch: Patch, cut: int) -> tuple[Splices, BytesPool]:
-    """The patch in two blocks, cut after ``cut`` splices."""
-    triples = [(s.span.start, s.span.stop, s.new_size) for s in patch.splices]
-    first = block_of(triples[:cut])
-    second = block_of(triples[cut:], olds=first.olds[-1], news=first.news[-1])
-    blocks = [block for block in (first, second) if len(block.starts)]
-    summary = NO_SPLICES
-    for block in blocks:
-        summary = summarize(block, summary)
-    heads = [Head(block.starts[0], block.result_start(0)) for block in blocks]
-    splices = Splices(patch.base_size, summary, heads, blocks.__getitem__)
-    pool = b"".join(piece.data for splice in patch.splices for piece in splice.pieces)
-    return splices, BytesPool(bytes(pool))
+from insitu.testing.strategies import BytesPool, columns, patches
 
 
 def run(plan: Plan, splices: Splices, pool: BytesPool, base: bytes) -> bytes:
