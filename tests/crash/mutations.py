@@ -19,13 +19,12 @@ import pytest
 
 from insitu.core import records
 from insitu.core.check import Checker
-from insitu.engine import recover
+from insitu.engine import commit, recover
 from insitu.engine.commit import Draft
 from insitu.engine.execute import Executor
 from insitu.engine.journal import Journal
 from insitu.engine.ranges import finish_collapse, finish_insert
 from insitu.engine.site import Site
-from insitu.planners import blocks
 from tests.crash import planted, probes
 
 Probe = Callable[[], list[str]]
@@ -127,7 +126,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     # J2: the target before the journal is closed.
     Mutation(
         "J2", "sync of the last segment",
-        Executor.run, "if sync_last:\n            self._target.sync()", "pass", probes.overwrite,
+        Executor.run, "if sync_last:\n        self._target.sync()", "pass", probes.overwrite,
     ),
     Mutation(
         "J2", "recovery's sync of a swap",
@@ -222,6 +221,19 @@ MUTATIONS: tuple[Mutation, ...] = (
         Draft._edit_in_place, "not isinstance(error, SyncError) and ", "", probes.overwrite_faults,
         redundant="a handle whose sync failed is poisoned: it refuses the rollback's writes",
     ),
+    Mutation(
+        "J4", "sync of a fast commit by the next opening",
+        recover._finish, "target.sync()", "pass", probes.fast,
+    ),
+    Mutation(
+        "J4", "fast commits of another boot",
+        recover._placed, " and journal.header[\"boot\"] == site.volume.boot_id()", "", probes.fast,
+    ),
+    Mutation(
+        "J4", "slot of a fast commit before its sync",
+        recover._finish, "journal.note(State.RUNNING, journal.progress.segments_done)", "pass",
+        probes.fast_failing_recoveries,
+    ),
     # J5: a checkpoint before the next segment's first write.
     Mutation(
         "J5", "sync of a checkpoint",
@@ -260,13 +272,14 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("J6", "size set before any block moved", finish_insert, "file.resize(size_before)", "return", probes.insert),
     Mutation(
         "J6", "sync of an insert taken back",
-        finish_insert, "file.sync()", "pass", probes.insert_recovery,
+        finish_insert, "file.sync()", "pass", probes.insert,
+        redundant="range steps reach the medium in order, and whatever prefix of them does is probed again",
     ),
     Mutation("J6", "frontier of a collapse", finish_collapse, "file.collapse(hole, size)", "return", probes.collapse),
     Mutation("J6", "size set last by a collapse", finish_collapse, "file.resize(size_after)", "return", probes.collapse),
     Mutation(
         "J6", "dense tails only",
-        blocks.plan, "target.dense_from > edge.start", "False", probes.sparse_insert,
+        commit._dense_from, "else size", "else start", probes.sparse_insert,
     ),
     # J7: a swap.
     Mutation("J7", "sync of the new file", Draft._swap, "new.sync()", "pass", probes.rewrite),

@@ -10,7 +10,7 @@ import pytest
 
 from insitu.core.facts import Facts
 from insitu.core.plan import Segment
-from insitu.core.policy import Policy
+from insitu.core.policy import Durability, Policy
 from insitu.core.spans import Span
 from insitu.core.steps import Place, Resize
 from insitu.engine.recover import pending
@@ -69,17 +69,21 @@ def _undone(volume: SimulatedVolume) -> bytes | str:
 
 
 def _scenario(
-    planner: str, base: bytes, *edits: tuple[int, int, bytes], facts: Facts = _MARKING, history: int = 0
+    planner: str,
+    base: bytes,
+    *edits: tuple[int, int, bytes],
+    facts: Facts = _MARKING,
+    history: int = 0,
+    durability: Durability = "full",
 ) -> Scenario:
-    made = scenario(
-        planner, base, patch(base, *edits), facts=facts, policy=Policy(history=history, planner=planner)
-    )
-    return checked(made, kept=history > 0)
+    policy = Policy(history=history, planner=planner, durability=durability)
+    return checked(scenario(planner, base, patch(base, *edits), facts=facts, policy=policy), kept=history > 0)
 
 
 OVERWRITE = _scenario("overwrite", _SHORT, (3, 6, b"xyz"), (18, 20, b"__"))
 GROWING = _scenario("overwrite", _SHORT, (18, 19, b"longer than it was"))
-SHIFT = _scenario("shift", _LONG[:64], (10, 10, b"R" * 24))
+FAST = _scenario("overwrite", _SHORT, (3, 6, b"xyz"), (18, 20, b"__"), durability="fast")
+SHIFT = _scenario("shift", _LONG[:40], (10, 10, b"R" * 24))
 LONG_SHIFT = _scenario("shift", _LONG, (5, 5, b"+++"))
 LEFT = _scenario("shift", _LONG, (7, 39, b""))
 INSERT = _scenario("blocks", BASE, (11, 11, b"I" * 16), facts=ABLE)
@@ -92,7 +96,7 @@ def _crashed(subject: Scenario, budget: int = 2_000, depth: int = 2) -> list[str
     return [str(wrong) for wrong in explore(subject, budget=budget, depth=depth).wrong]
 
 
-def _killed(subject: Scenario, cuts: int = 60) -> list[str]:
+def _killed(subject: Scenario, cuts: int = 25) -> list[str]:
     """Kills the commit before each step, then cuts the power before each step of the recovery."""
     before = subject.start().contents()
     points, _ = crash_points(subject.start(), subject.run)
@@ -109,7 +113,7 @@ def _killed(subject: Scenario, cuts: int = 60) -> list[str]:
                 _, problem = recovered(subject, before, volume, allowed)
                 if problem:
                     trail = f"{point.call} {point.path}, then {second.call} {second.path}: {cut}"
-                    problems.append(f"{problem}; {trail}")
+                    return [*problems, f"{problem}; {trail}"]
     return problems
 
 
@@ -119,6 +123,14 @@ def _failed(subject: Scenario, budget: int = 1_000, recoveries: int = 0) -> list
 
 def overwrite() -> list[str]:
     return _crashed(OVERWRITE)
+
+
+def fast() -> list[str]:
+    return _crashed(FAST)
+
+
+def fast_failing_recoveries() -> list[str]:
+    return _failed(FAST, budget=1, recoveries=400)
 
 
 def shift() -> list[str]:
@@ -139,10 +151,6 @@ def collapse() -> list[str]:
 
 def overwrite_recovery() -> list[str]:
     return _killed(OVERWRITE)
-
-
-def insert_recovery() -> list[str]:
-    return _crashed(INSERT, budget=12_000, depth=3)
 
 
 def rewrite_recovery() -> list[str]:

@@ -83,7 +83,9 @@ def check_planner(path: Path, planner: str, rounds: int) -> int:
                 doc.discard()
                 print(error)
                 continue
-        assert receipt is not None
+        if receipt is None:
+            assert not any(span.size or new for span, new in edits)
+            continue
         assert receipt.plan.startswith(planner)
         used += 1
         expected = patched(base, edits)
@@ -98,7 +100,7 @@ def check_planner(path: Path, planner: str, rounds: int) -> int:
 
 @pytest.mark.parametrize("planner", PLANNERS)
 def test_a_forced_planner_makes_what_the_model_makes(disk: Path, planner: str) -> None:
-    used = check_planner(disk / "file", planner, 8)
+    used = check_planner(disk / "file", planner, 5)
     if planner == "blocks" and used == 0:
         pytest.skip("this file system cannot insert or collapse ranges")
     assert used
@@ -110,7 +112,7 @@ def test_the_portable_volume_makes_what_the_model_makes(
 ) -> None:
     monkeypatch.setattr("insitu.api.local_volume", PortableVolume)
     assert isinstance(insitu.open.__globals__["local_volume"](), PortableVolume)
-    assert check_planner(tmp_path / "file", planner, 8)
+    assert check_planner(tmp_path / "file", planner, 5)
 
 
 @pytest.mark.parametrize("planner", [None, *PLANNERS])

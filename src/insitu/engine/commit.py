@@ -87,8 +87,6 @@ class Draft:
         self._began = time.monotonic()
         self._lock_wait_s = lock_wait_s
         self._before = target.stat()
-        site.prepare(self._before)
-        site.sweep()
         self.number = next_number(site)
         header = {
             "version": 1,
@@ -105,7 +103,15 @@ class Draft:
             "time": time.time(),
         }
         salt = int.from_bytes(os.urandom(8), "little")
-        self.journal = Journal.create(site.volume, site.draft, salt, header)
+        try:
+            site.prepare(self._before)
+            site.sweep()
+            self.journal = Journal.create(site.volume, site.draft, salt, header)
+        except StorageError as error:
+            if error.file_state == "unknown":
+                error.file_state = "old"
+            site.tidy()
+            raise
 
     @contextmanager
     def filling(self) -> Iterator[Journal]:
@@ -230,9 +236,9 @@ class Draft:
         grown = Span(self._before.size, plan.program.result_size + plan.layout.gap_bytes)
         marked = facts.marks and (plan.moves or self._before.links > 1 or not site.beside)
         self.journal.seal(self._sealed_plan(plan, kept, marked=marked), plan.layout.atom_bytes)
+        self._refuse_if_moved()  # before reserving, which on ext4 moves the time
         if grown.size > 0 and facts.reserve:
             self._reserve(grown)
-        self._refuse_if_moved()
         site.volume.rename(site.draft, site.journal)
 
         def run() -> Stat:

@@ -18,6 +18,10 @@ from insitu.storage.base import File
 # Spans closer than this are read together: a page more costs less than another call.
 NEAR_BYTES = 4096
 
+# The history is weighed after an operation that stores so much, and after every so many small ones.
+LARGE_BYTES = 1 << 20
+WEIGHED_EVERY = 16
+
 State = tuple[int, int, int]
 """Inode, size and mtime of a file at one moment."""
 
@@ -54,8 +58,7 @@ def operations(site: Site) -> list[Operation]:
 
 def next_number(site: Site) -> int:
     """The number of the next operation; 0 is the original."""
-    numbers = site.operations()
-    return numbers[-1] + 1 if numbers else 1
+    return site.latest() + 1
 
 
 @contextmanager
@@ -132,21 +135,35 @@ def retain(site: Site, count: int, size_bytes: int) -> None:
 
     With ``count`` 0 nothing is left beside the file: an operation that is not recorded breaks the chain
     from those before it, and from an index, to the file as it is.
+
+    Cost: sizes are asked for only after a large operation, and now and then: small ones can exceed the
+        bytes allowed by a few MiB for a while.
     """
     if count == 0:
         site.volume.remove(site.line_index)
     numbers = site.operations()
-    total = 0
-    for kept, number in enumerate(reversed(numbers)):
-        if kept < count:
-            status = site.volume.stat(site.operation(number))
-            total += status.size if status else 0
-        if kept >= count or (kept and total > size_bytes):
-            for old in numbers[: len(numbers) - kept]:
-                site.volume.remove(site.operation(old))
-            break
+    kept = min(count, _within(site, numbers, size_bytes))
+    for old in numbers[: max(0, len(numbers) - kept)]:
+        site.volume.remove(site.operation(old))
     if count == 0:
         site.tidy()
+
+
+def _within(site: Site, numbers: list[int], size_bytes: int) -> int:
+    """How many of the newest operations take no more than ``size_bytes``; at least one."""
+    if not numbers or (numbers[-1] % WEIGHED_EVERY and _stored(site, numbers[-1]) < LARGE_BYTES):
+        return len(numbers)
+    total = 0
+    for kept, number in enumerate(reversed(numbers)):
+        total += _stored(site, number)
+        if kept and total > size_bytes:
+            return kept
+    return len(numbers)
+
+
+def _stored(site: Site, number: int) -> int:
+    status = site.volume.stat(site.operation(number))
+    return status.size if status else 0
 
 
 def stacks(site: Site) -> tuple[list[int], list[int]]:

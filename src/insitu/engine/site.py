@@ -95,6 +95,13 @@ class Site:
         names = self.volume.names(self.state)
         return [int(name[: -len(_OPERATION_SUFFIX)]) for name in names if name.endswith(_OPERATION_SUFFIX)]
 
+    def latest(self) -> int:
+        """Number of the newest closed operation; 0 where there is none."""
+        for name in reversed(self.volume.names(self.state)):
+            if name.endswith(_OPERATION_SUFFIX):
+                return int(name[: -len(_OPERATION_SUFFIX)])
+        return 0
+
     def facts(self) -> Facts:
         """What the storage can do."""
         return self.volume.facts(self.folder)
@@ -175,7 +182,7 @@ class Site:
         """Removes the state folder, and the folder around it, if nothing is left in them."""
         parent = os.path.dirname(self.state)
         self.volume.remove_folder(self.state)
-        if self.beside and self.volume.names(parent) == [".gitignore"]:
+        if self.beside and self.volume.names(parent) in ([], [".gitignore"]):
             self.volume.remove(os.path.join(parent, ".gitignore"))
             self.volume.remove_folder(parent)
 
