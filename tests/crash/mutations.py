@@ -203,18 +203,18 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J4", "recovery's sync of the journal",
-        recover.recover, "    file.sync()", "    pass", probes.shift_and_failing_recoveries,
+        recover.recover, "    file.sync()", "    pass", probes.shift_recovery_and_failing_syncs,
         redundant="the slot written anew right behind it syncs the same file; a closed journal needs neither",
     ),
     Mutation(
         "J4", "recovery's sync of the journal and of the slot",
         recover.recover,
         "    file.sync()\n        if journal.progress.state is not State.CLOSED:", "    if False:",
-        probes.shift,
+        probes.shift_recovery,
     ),
     Mutation(
         "J4", "recovery's slot written anew",
-        recover.recover, "if journal.progress.state is not State.CLOSED:", "if False:", probes.failing_recoveries,
+        recover.recover, "if journal.progress.state is not State.CLOSED:", "if False:", probes.shift_failing_syncs,
     ),
     Mutation(
         "J4", "no rollback after a failed sync",
@@ -232,7 +232,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "J4", "slot of a fast commit before its sync",
         recover._finish, "journal.note(State.RUNNING, journal.progress.segments_done)", "pass",
-        probes.fast_failing_recoveries,
+        probes.fast_failing_syncs,
     ),
     # J5: a checkpoint before the next segment's first write.
     Mutation(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, product
 
 import pytest
 
@@ -23,7 +23,7 @@ from insitu.planners import overwrite as overwriting
 from insitu.planners import shift as shifting
 from insitu.testing.crashes import explore
 from insitu.testing.faults import faults
-from insitu.testing.scenario import EITHER, Scenario, crash_points, judged, recovered
+from insitu.testing.scenario import EITHER, Failure, Scenario, crash_points, failed, judged, recovered
 from insitu.testing.simulated import CrashPoint, Fault, FrozenVolume, SimulatedVolume
 from insitu.testing.survivors import Cut, Cuts, Kill, kills, left_by
 from tests.crash.commits import ABLE, BASE, PATH, patch, scenario
@@ -96,29 +96,45 @@ def _crashed(subject: Scenario, budget: int = 2_000, depth: int = 2) -> list[str
     return [str(wrong) for wrong in explore(subject, budget=budget, depth=depth).wrong]
 
 
-def _killed(subject: Scenario, cuts: int = 25) -> list[str]:
+def _killed(subject: Scenario) -> list[str]:
     """Kills the commit before each step, then cuts the power before each step of the recovery."""
-    before = subject.start().contents()
     points, _ = crash_points(subject.start(), subject.run)
-    problems = []
     for point in points:
-        state = left_by(point, Kill())
-        again, final = crash_points(state, subject.recover)
-        outcomes, problem = judged(subject, before, final.contents())
-        problems += [f"{point.call} {point.path}: {problem}"] if problem else []
-        for second in again:
-            allowed = outcomes if second.call == "end" else EITHER
-            for cut in islice(Cuts(second).extremes(), cuts):
-                volume = SimulatedVolume.thawed(left_by(second, cut))
-                _, problem = recovered(subject, before, volume, allowed)
-                if problem:
-                    trail = f"{point.call} {point.path}, then {second.call} {second.path}: {cut}"
-                    return [*problems, f"{problem}; {trail}"]
-    return problems
+        for problem in _cut_short(subject, left_by(point, Kill())):
+            return [f"{point.call} {point.path}, then {problem}"]
+    return []
 
 
-def _failed(subject: Scenario, budget: int = 1_000, recoveries: int = 0) -> list[str]:
-    return [str(wrong) for wrong in faults(subject, budget=budget, recoveries=recoveries).wrong]
+def _unsynced(subject: Scenario) -> list[str]:
+    """Fails each sync of the commit, then of its recovery; cuts the power in the recovery that follows."""
+    points, _ = crash_points(subject.start(), subject.run)
+    for state, program in ((subject.start(), subject.run), (points[-1].state, subject.recover)):
+        _, healthy = crash_points(state, program)
+        for index, seed in product(range(healthy.calls["sync"]), range(4)):
+            failure = Failure(Fault(error="io", call="sync", index=index), seed)
+            left, _ = failed(state, program, failure)
+            for problem in _cut_short(subject, left):
+                return [f"{failure}, then {problem}"]
+    return []
+
+
+def _cut_short(subject: Scenario, state: FrozenVolume) -> Iterator[str]:
+    """Cuts the power before each step of a recovery, and after the last; yields what is wrong then."""
+    before = subject.start().contents()
+    points, final = crash_points(state, subject.recover)
+    outcomes, problem = judged(subject, before, final.contents())
+    if problem:
+        yield problem
+    for point in points:
+        allowed = outcomes if point.call == "end" else EITHER
+        for cut in islice(Cuts(point).extremes(), 25):
+            _, problem = recovered(subject, before, SimulatedVolume.thawed(left_by(point, cut)), allowed)
+            if problem:
+                yield f"{point.call} {point.path}: {problem}, {cut}"
+
+
+def _failed(subject: Scenario) -> list[str]:
+    return [str(wrong) for wrong in faults(subject, budget=500).wrong]
 
 
 def overwrite() -> list[str]:
@@ -129,8 +145,8 @@ def fast() -> list[str]:
     return _crashed(FAST)
 
 
-def fast_failing_recoveries() -> list[str]:
-    return _failed(FAST, budget=1, recoveries=400)
+def fast_failing_syncs() -> list[str]:
+    return _unsynced(FAST)
 
 
 def shift() -> list[str]:
@@ -173,13 +189,16 @@ def shift_faults() -> list[str]:
     return _failed(SHIFT)
 
 
-def failing_recoveries() -> list[str]:
-    """Faults strike the recovery, and a power cut follows."""
-    return _failed(SHIFT, budget=1, recoveries=400)
+def shift_recovery() -> list[str]:
+    return _killed(SHIFT)
 
 
-def shift_and_failing_recoveries() -> list[str]:
-    return shift() + failing_recoveries()
+def shift_failing_syncs() -> list[str]:
+    return _unsynced(SHIFT)
+
+
+def shift_recovery_and_failing_syncs() -> list[str]:
+    return _killed(SHIFT) + _unsynced(SHIFT)
 
 
 def left_faults() -> list[str]:

@@ -184,3 +184,31 @@ def test_then_and_inverse(made, data) -> None:
     )
     assert p.then(q).apply(base) == q.apply(result)
     assert p.inverse(base).apply(result) == base
+
+
+@given(patches(), st.lists(st.tuples(st.integers(0, 15), st.integers(0, 3)), max_size=6))
+def test_the_checker_by_columns_accepts_what_the_checker_by_provenance_does(made, dropped) -> None:
+    base, patch = made
+    splices, pool = columns(patch)
+    plan = PLANNERS["overwrite"](splices, Facts(block_bytes=8, atom_bytes=8), Policy(), Target())
+    if not splices.summary.places or not isinstance(plan, Plan):
+        return
+    (segment,) = plan.program.segments()
+    steps = [
+        step
+        for number, step in enumerate(segment)
+        if not any(number == at and what == 0 for at, what in dropped)
+    ]
+    verdicts = []
+    for threshold in (0, 1 << 30):
+        checking._COLUMNS_STEPS = threshold
+        checker = checking.Checker(plan, splices)
+        try:
+            checker.segment(tuple(steps))
+            checker.finish()
+            verdicts.append(True)
+        except InternalError:
+            verdicts.append(False)
+        finally:
+            checking._COLUMNS_STEPS = 1 << 12
+    assert verdicts[0] == verdicts[1]

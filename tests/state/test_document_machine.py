@@ -119,10 +119,7 @@ texts = st.one_of(
     st.sampled_from([Text(b"x", BLOCK), Text(b"needle"), Text(b"\n", 2 * BLOCK), Text(b"y", 3 * BLOCK)]),
 )
 policies = st.builds(
-    # Without history a fast commit forgets what came before only when it is closed.
-    lambda history, durability, **rest: insitu.Policy(
-        history=history, durability=durability if history else "full", **rest
-    ),
+    insitu.Policy,
     planner=st.sampled_from([None, None, "overwrite", "shift", "blocks", "rewrite"]),
     visibility=st.sampled_from(["committed", "committed", "atomic"]),
     durability=st.sampled_from(["full", "fast"]),
@@ -190,8 +187,7 @@ class Documents(RuleBasedStateMachine):
         assert not self.kept or receipt.operation == self.kept[-1].number + 1
         self.log.append(done)
         self.kept.append(done)
-        if policy.durability == "full":
-            self.kept = self.kept[-policy.history :]
+        self.kept = self.kept[-policy.history :]
 
     def break_chain(self) -> None:
         self.epoch += 1

@@ -11,8 +11,9 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from enum import Enum
+from typing import Any
 
-from insitu.core.columns import Splices
+from insitu.core.columns import Splices, vector
 from insitu.core.plan import Plan, Segment
 from insitu.core.spans import Span
 from insitu.core.steps import Collapse, Insert, Move, Place, Resize, Step, Transfer
@@ -21,6 +22,9 @@ from insitu.errors import InternalError
 # Above this many splices in a step, the stretch from its first to its last kept byte stands for the kept
 # runs: a stricter test that costs the same for any number of them.
 _RUNS_LISTED = 64
+
+# From so many steps on, a segment that places in place is worth importing NumPy for.
+_COLUMNS_STEPS = 1 << 12
 
 
 class Origin(Enum):
@@ -38,6 +42,11 @@ class Provenance:
         self._starts = [0] if size else []
         self._held: list[tuple[Origin, int]] = [(origin, 0)] if size else []
         self.size = size
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything but the base from its start is held."""
+        return self._held != [(Origin.BASE, 0)]
 
     def put(self, span: Span, origin: Origin, delta: int) -> None:
         """Records that ``span`` now holds bytes of ``origin``, extending the file where it must."""
@@ -116,10 +125,15 @@ class Checker:
         self._covers = list(plan.program.covers())
         self._cover_stops = [cover.stop for cover in self._covers]
         new_file = Provenance(Origin.VOID, 0)
+        self._right_so_far = False
         self._target = new_file if plan.swaps else Provenance(Origin.BASE, splices.base_size)
 
     def segment(self, segment: Segment) -> None:
         """Checks one segment, in the order they run."""
+        if len(segment) >= _COLUMNS_STEPS and self._right_in_place(segment):
+            self._right_so_far = True
+            return
+        self._right_so_far = False
         reads = [source for step in segment for source in self._sources(step)]
         writes = [self._written(step) for step in segment]
         if not self._plan.swaps:
@@ -154,6 +168,8 @@ class Checker:
     def finish(self) -> None:
         """Checks that what the target holds now is the result, and nothing but the result."""
         splices = self._splices
+        if self._right_so_far:
+            return
         self._require(self._target.size == splices.result_size, "the size is not the result's")
         for span, (origin, delta) in self._target.within(Span(0, splices.result_size)):
             if origin is Origin.RESULT and delta == 0:
@@ -172,7 +188,7 @@ class Checker:
         if self._covered(stretch):
             return []
         runs: Iterable[Span] = (stretch,)
-        if splices.extent(result).places <= _RUNS_LISTED:
+        if splices.extent(result).places <= _RUNS_LISTED or self._meets_cover(stretch):
             runs = splices.window(result).runs()
         sources = []
         for run in self._uncovered(runs):
@@ -181,6 +197,35 @@ class Checker:
             self._require(there, f"base bytes {run.start}:{run.stop} are gone")
             sources.append(source)
         return sources
+
+    def _right_in_place(self, segment: Segment) -> bool:
+        """Proves a long segment at once, as columns, where the patch moves nothing.
+
+        Base and result then agree on every offset, so steps that place covered stretches where they lie
+        are right if every splice lies in one, and restartable since they read nothing but the journal.
+        Only the first segment is looked at in this way, before anything was written.
+        """
+        import numpy as np
+
+        summary = self._splices.summary
+        if summary.displacement_min or summary.displacement_max or self._target.changed:
+            return False
+        if any(not isinstance(step, Place) or step.result != step.written for step in segment):
+            return False
+        starts, stops = np.array([step.result for step in segment if isinstance(step, Place)]).T
+        covers = np.array(self._covers)
+
+        def covered(starts: Any, stops: Any) -> bool:
+            at = np.searchsorted(covers[:, 0], starts, "right") - 1
+            return bool((at >= 0).all() and (covers[at, 1] >= stops).all())
+
+        all_placed = (
+            bool((starts[1:] >= stops[:-1]).all()) and (stops - starts).sum() == np.ptp(covers, 1).sum()
+        )
+        blocks = (
+            (vector(b.starts), vector(b.starts) + np.diff(vector(b.olds))) for b in self._splices.blocks()
+        )
+        return all_placed and covered(starts, stops) and all(covered(*block) for block in blocks)
 
     def _keeps(self, result: Span, base: Span) -> bool:
         """Whether a stretch of the result is this stretch of the base, all of it kept."""
@@ -192,6 +237,11 @@ class Checker:
     def _covered(self, span: Span) -> bool:
         i = bisect_right(self._cover_stops, span.start)
         return i < len(self._covers) and self._covers[i].holds(span)
+
+    def _meets_cover(self, span: Span) -> bool:
+        """Whether part of the span is saved: then what is replaced in it may be what is not."""
+        i = bisect_right(self._cover_stops, span.start)
+        return i < len(self._covers) and self._covers[i].overlaps(span)
 
     def _uncovered(self, runs: Iterable[Span]) -> Iterable[Span]:
         for run in runs:
