@@ -20,6 +20,7 @@ from insitu.testing.scenario import Scenario
 from insitu.testing.simulated import SimulatedVolume
 
 PATH = "/d/f"
+_DEFAULT = Policy()
 
 ABLE = Facts(
     filesystem="simulated",
@@ -69,7 +70,7 @@ def scenario(
     edits: Patch,
     *,
     facts: Facts = ABLE,
-    policy: Policy = Policy(),
+    policy: Policy = _DEFAULT,
     earlier: Iterable[Patch] = (),
     undoing: bool = False,
 ) -> Scenario:

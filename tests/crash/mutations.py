@@ -100,7 +100,10 @@ def _holds(module: ModuleType, function: FunctionType) -> bool:
 
 MUTATIONS: tuple[Mutation, ...] = (
     # J1: the journal, then its name, before the target.
-    Mutation("J1", "sync of the journal's contents", Journal.seal, "self.file.sync()", "pass", probes.overwrite),
+    Mutation(
+        "J1", "sync of the journal's contents",
+        Journal.seal, "self.file.sync()", "pass", probes.overwrite,
+    ),
     Mutation(
         "J1", "sync of the journal's name",
         Draft._edit_in_place, "site.volume.sync_folder(site.state)", "pass", probes.overwrite,
@@ -172,7 +175,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J3", "atoms spoiled by a power cut",
-        recover._check_contents, " or journal.header[\"boot\"] != site.volume.boot_id()", "", probes.overwrite,
+        recover._check_contents, " or journal.header[\"boot\"] != site.volume.boot_id()", "",
+        probes.overwrite,
     ),
     Mutation(
         "J3", "owner, links and rights of the journal",
@@ -203,7 +207,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J4", "recovery's sync of the journal",
-        recover.recover, "    file.sync()", "    pass", probes.shift_recovery_and_failing_syncs,
+        recover.recover, "    file.sync()", "    pass", probes.shift_recovery,
         redundant="the slot written anew right behind it syncs the same file; a closed journal needs neither",
     ),
     Mutation(
@@ -214,7 +218,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J4", "recovery's slot written anew",
-        recover.recover, "if journal.progress.state is not State.CLOSED:", "if False:", probes.shift_failing_syncs,
+        recover.recover, "if journal.progress.state is not State.CLOSED:", "if False:", probes.shift_recovery,
     ),
     Mutation(
         "J4", "no rollback after a failed sync",
@@ -268,15 +272,27 @@ MUTATIONS: tuple[Mutation, ...] = (
         Executor._perform, "finish_collapse(self._target, offset, size, self._splices.result_size)",
         "self._target.collapse(offset, size)", probes.collapse,
     ),
-    Mutation("J6", "taking a half-done insert back", finish_insert, "file.collapse(hole, size)", "return", probes.insert),
-    Mutation("J6", "size set before any block moved", finish_insert, "file.resize(size_before)", "return", probes.insert),
+    Mutation(
+        "J6", "taking a half-done insert back",
+        finish_insert, "file.collapse(hole, size)", "return", probes.insert,
+    ),
+    Mutation(
+        "J6", "size set before any block moved",
+        finish_insert, "file.resize(size_before)", "return", probes.insert,
+    ),
     Mutation(
         "J6", "sync of an insert taken back",
         finish_insert, "file.sync()", "pass", probes.insert,
         redundant="range steps reach the medium in order, and whatever prefix of them does is probed again",
     ),
-    Mutation("J6", "frontier of a collapse", finish_collapse, "file.collapse(hole, size)", "return", probes.collapse),
-    Mutation("J6", "size set last by a collapse", finish_collapse, "file.resize(size_after)", "return", probes.collapse),
+    Mutation(
+        "J6", "frontier of a collapse",
+        finish_collapse, "file.collapse(hole, size)", "return", probes.collapse,
+    ),
+    Mutation(
+        "J6", "size set last by a collapse",
+        finish_collapse, "file.resize(size_after)", "return", probes.collapse,
+    ),
     Mutation(
         "J6", "dense tails only",
         commit._dense_from, "else size", "else start", probes.sparse_insert,
@@ -292,7 +308,10 @@ MUTATIONS: tuple[Mutation, ...] = (
         Draft._swap, "new.take_metadata(self.target)\n        new.sync()",
         "new.sync()\n        new.take_metadata(self.target)", probes.rewrite,
     ),
-    Mutation("J7", "check for changes before the swap", Draft._swap, "self._refuse_if_moved()", "pass", planted.changed_meanwhile),
+    Mutation(
+        "J7", "check for changes before the swap",
+        Draft._swap, "self._refuse_if_moved()", "pass", planted.changed_meanwhile,
+    ),
     Mutation("J7", "lock of the new file", Draft._swap, "new.lock()", "pass", planted.locked_while_swapping),
     Mutation(
         "J7", "sync of the journal's name before a swap",
@@ -312,7 +331,10 @@ MUTATIONS: tuple[Mutation, ...] = (
         redundant="the next opening finds the file not swapped and removes the journal",
     ),
     # J8: space before the commit point.
-    Mutation("J8", "space before the commit point", Draft._edit_in_place, "self._reserve(grown)", "pass", planted.full_disk),
+    Mutation(
+        "J8", "space before the commit point",
+        Draft._edit_in_place, "self._reserve(grown)", "pass", planted.full_disk,
+    ),
     Mutation(
         "J8", "space only after the commit point",
         Draft._edit_in_place,
@@ -329,14 +351,18 @@ MUTATIONS: tuple[Mutation, ...] = (
         recover.roll_back, "journal.note(State.ABORTED, 0)", "journal.note(State.ABORTED, 0, durable=False)",
         probes.rolling_back,
     ),
-    Mutation("J9", "sync of what was rolled back", recover.roll_back, "target.sync()", "pass", probes.overwrite_faults),
+    Mutation(
+        "J9", "sync of what was rolled back",
+        recover.roll_back, "target.sync()", "pass", probes.overwrite_faults,
+    ),
     Mutation(
         "J9", "sync of the removal of an aborted journal",
         recover.roll_back, "site.volume.sync_folder(site.state)", "pass", planted.changed_after_rollback,
     ),
     Mutation(
         "J9", "covers written back",
-        recover.roll_back, "target.write(cover.start, journal.covers.read(cover))", "pass", probes.overwrite_faults,
+        recover.roll_back, "target.write(cover.start, journal.covers.read(cover))", "pass",
+        probes.overwrite_faults,
     ),
     Mutation(
         "J9", "size set back",
@@ -352,16 +378,21 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J9", "no rollback of a range step that was made",
-        recover._reversible, "return target.size() == size and target.next_hole(first.offset) >= size", "return True",
+        recover._reversible, "return target.size() == size and target.next_hole(first.offset) >= size",
+        "return True",
         probes.insert_faults,
         redundant="the simulator's range steps fail whole; behind one that was made only a sync can fail",
     ),
     # J10: marks.
-    Mutation("J10", "mark", Draft._edit_in_place, "self.target.set_mark(b\"%x\" % self.journal.salt)", "pass", probes.moved_away),
+    Mutation(
+        "J10", "mark",
+        Draft._edit_in_place, "self.target.set_mark(b\"%x\" % self.journal.salt)", "pass", probes.moved_away,
+    ),
     Mutation(
         "J10", "mark after the commit point",
         Draft._edit_in_place, "    site.volume.sync_folder(site.state)",
-        "    self.target.set_mark(b\"%x\" % self.journal.salt); site.volume.sync_folder(site.state)", probes.shift,
+        "    self.target.set_mark(b\"%x\" % self.journal.salt); site.volume.sync_folder(site.state)",
+        probes.shift,
     ),
     Mutation(
         "J10", "recovery's mark where a crash forestalled it",
@@ -371,12 +402,19 @@ MUTATIONS: tuple[Mutation, ...] = (
         "J10", "refusal of a marked file without its journal",
         recover._without_journal, "if mark is None:", "if True:", probes.moved_away,
     ),
-    Mutation("J10", "mark of whom", recover._check_identity, " or (mark is not None and not marked_by_us)", "", planted.marked_by_another),
+    Mutation(
+        "J10", "mark of whom",
+        recover._check_identity, " or (mark is not None and not marked_by_us)", "", planted.marked_by_another,
+    ),
     Mutation("J10", "unmarking", recover.retire, "target.set_mark(None)", "pass", probes.shift),
     Mutation(
         "J10", "unmarking before the journal is closed",
-        recover.retire, "    _archive(site, journal)", "    _archive(site, journal)\n    target.set_mark(None)",
+        recover.retire,
+        "    _archive(site, journal)", "    _archive(site, journal)\n    target.set_mark(None)",
         probes.shift, more=(("        target.set_mark(None)", "        pass"),),
     ),
-    Mutation("J10", "unmarking by a rollback", recover.roll_back, "target.set_mark(None)", "pass", probes.shift_faults),
+    Mutation(
+        "J10", "unmarking by a rollback",
+        recover.roll_back, "target.set_mark(None)", "pass", probes.shift_faults,
+    ),
 )  # fmt: skip

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,6 @@ import pytest
 from insitu.core.columns import Block
 from insitu.core.policy import Policy
 from insitu.core.records import HEAD_BYTES
-from insitu.engine import commit as committing
 from insitu.engine.commit import Draft
 from insitu.engine.execute import Executor
 from insitu.engine.journal import SLOTS, Journal
@@ -113,7 +113,7 @@ def stale_slot() -> list[str]:
     """An earlier journal's closing slot, shown by recycled blocks in the slots of an open one."""
     with pytest.MonkeyPatch.context() as still:
         # Both journals are of one size, so that their slots lie at the same offsets.
-        still.setattr(committing.time, "time", lambda: 1.5)
+        still.setattr(time, "time", lambda: 1.5)
         facts = replace(ABLE, atom_bytes=512)
         first = patch(BASE, (30, 33, b"1st"))
         second = patch(first.apply(BASE), (40, 43, b"2nd"))
@@ -350,7 +350,7 @@ def changed_after_rollback() -> list[str]:
     problems = []
     for cut in Cuts(point).extremes():
         after = SimulatedVolume.thawed(left_by(point, cut))
-        error = _opened(after)
-        if error is not None or after.contents()[PATH] != theirs:
-            problems.append(f"{cut}: an aborted journal came back, {error!r}")
+        refusal = _opened(after)
+        if refusal is not None or after.contents()[PATH] != theirs:
+            problems.append(f"{cut}: an aborted journal came back, {refusal!r}")
     return problems

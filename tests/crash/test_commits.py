@@ -20,7 +20,7 @@ DISTINCT_PROVED = 1_000_000
 
 # States to examine for one scenario: enough for its share of the distinct ones, with some room.
 BUDGET = 6_000
-BUDGET_PROVED = 60_000
+BUDGET_PROVED = 90_000
 
 
 def _explored(scenario: Scenario, budget: int, distinct: int) -> None:

@@ -8,17 +8,29 @@ from __future__ import annotations
 
 import pytest
 
+from tests.crash import planted
 from tests.crash.mutations import MUTATIONS, Mutation, Probe
 
 PROBES = list(dict.fromkeys(mutation.probe for mutation in MUTATIONS))
 
 
-@pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.__name__)
+def _marks(probe: Probe) -> tuple[pytest.MarkDecorator, ...]:
+    """Explorers are slow; what is planted by hand is not, but for the damage of every byte."""
+    quick = probe.__module__ == planted.__name__ and probe is not planted.damaged_bytes
+    return () if quick else (pytest.mark.slow,)
+
+
+@pytest.mark.parametrize(
+    "probe", [pytest.param(probe, marks=_marks(probe), id=probe.__name__) for probe in PROBES]
+)
 def test_the_real_engine_is_right(probe: Probe) -> None:
     assert probe() == []
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
+@pytest.mark.parametrize(
+    "mutation",
+    [pytest.param(mutation, marks=_marks(mutation.probe), id=str(mutation)) for mutation in MUTATIONS],
+)
 def test_every_part_of_the_protocol_is_needed(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
     mutation.apply(monkeypatch)
     try:

@@ -10,9 +10,11 @@ import re2
 from hypothesis import HealthCheck, assume, event, example, given, settings
 from hypothesis import strategies as st
 
-from insitu.scan import regex, search
+from insitu.scan import prefilter, regex, search
 from insitu.scan.accelerator import accelerator
 from insitu.scan.patterns import Pattern
+from insitu.scan.required import Required, required
+from insitu.scan.syntax import tokens
 
 
 class Memory:
@@ -214,12 +216,80 @@ def test_guided_search_finds_what_re2_finds(
     monkeypatch.setattr(regex, "ACCELERATED_BYTES", 0)
     source = "^" * anchored + source
     chosen: str | bytes = source.encode() if as_bytes else source
+    # Hyperscan guides only what fixed bytes do not.
+    monkeypatch.setattr(regex, "required", lambda *_: None)
     event("guided" if accelerator(source, utf8=not as_bytes) else "not guided")
     try:
         expected = whole_re2(chosen, data, 0, len(data))
     except re2.error:
         assume(False)
     assert all_ways(data, search.compile_regex(chosen), window_bytes, 0, len(data)) == expected
+
+
+def required_of(source: str | bytes) -> Required | None:
+    """What matches of a pattern hold; RE2 says which classes hold a line feed."""
+    text = source if isinstance(source, str) else source.decode("latin-1")
+    encoding = "utf-8" if isinstance(source, str) else "latin-1"
+    return required(tokens(text), encoding, lambda piece: re2.fullmatch(piece, "\n") is not None)
+
+
+@settings(max_examples=400)
+@given(regexes, texts | multibyte | character_runs, st.booleans())
+def test_every_match_holds_what_is_required_where_it_is_required(
+    source: str, data: bytes, as_bytes: bool
+) -> None:
+    chosen: str | bytes = source.encode("latin-1", "replace") if as_bytes else source
+    try:
+        found = whole_re2(chosen, data, 0, len(data))
+    except re2.error:
+        assume(False)
+    needed = required_of(chosen)
+    event("required" if needed else "nothing required")
+    if needed is None:
+        return
+    for start, stop in found:
+        match = data[start:stop]
+        places = [
+            place
+            for literal in needed.literals
+            for place in range(len(match))
+            if match.startswith(literal, place)
+        ]
+        last = len(match) if needed.last is None else needed.last
+        assert any(needed.first <= place <= last for place in places)
+        assert not (needed.one_line and b"\n" in match)
+
+
+# Words around which the rest of an expression is made up, and texts full of them and of their pieces.
+worded = st.tuples(
+    st.sampled_from(["", "^", "a*", ".*", "[ab]{0,3}", r"\b", "[^c]*", r"\n?", "(?s:.)", "(?:b|ab)?"]),
+    st.sampled_from(
+        ["cab", "(?:cab|cb)", "(c|cc)a", "c{2,}", "(?:ca|cab|b\n)", "cé", "(?:c|ca?b)a", "cab+?"]
+    ),
+    st.sampled_from(["", "$", "[ab]*", ".*", ".*?b", r"\B", r"\W", r"[^b]+", "(?:a|$)", r"(?s:.*?)c"]),
+).map("".join)
+worded_texts = st.lists(
+    st.sampled_from([b"cab", b"ca", b"c", b"b", b"aa", b"\n", b"cb", b"ccc", "cé".encode(), b" ", b"\xa9"]),
+    max_size=80,
+).map(b"".join)
+
+
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(worded, worded_texts, windows, st.booleans(), st.sampled_from([2, 1000]), st.data())
+def test_search_around_required_bytes_finds_what_re2_finds(
+    monkeypatch: pytest.MonkeyPatch,
+    source: str,
+    data: bytes,
+    window_bytes: int,
+    as_bytes: bool,
+    places_min: int,
+    draw: st.DataObject,
+) -> None:
+    monkeypatch.setattr(prefilter, "PLACES_MIN", places_min)
+    start, stop = span_of(data, draw)
+    chosen: str | bytes = source.encode("latin-1") if as_bytes else source
+    pattern = search.compile_regex(chosen)
+    assert all_ways(data, pattern, window_bytes, start, stop) == whole_re2(chosen, data, start, stop)
 
 
 @given(

@@ -34,7 +34,8 @@ def ended(processes: Iterable[subprocess.Popen[bytes]], timeout_s: float = 240) 
         printed.append(out)
         if process.returncode:
             failures.append(f"exit {process.returncode}: {words.decode(errors='replace')[-2000:]}")
-    assert failures == []
+    if failures:
+        raise AssertionError("\n".join(failures))
     return printed
 
 

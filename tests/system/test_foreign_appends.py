@@ -16,7 +16,7 @@ import pytest
 
 import insitu
 from insitu import Policy
-from insitu.errors import StaleError
+from insitu.errors import RecoveryNeededError, StaleError
 from insitu.storage.linux import LinuxFile, LinuxVolume
 from tests.system.programs import ended, start
 
@@ -142,3 +142,40 @@ def test_moving_a_tail_under_a_busy_log_never_mixes_what_was_there(tmp_path: Pat
     now = path.read_bytes()
     assert now.startswith(middle + b"+" * 4096 * edits + before[600_000:])
     print(f"{planner}: {edits} edits, {refused} refused, {len(found(path))} of {APPENDS} appends left")
+
+
+KILLED = """
+import os, sys, insitu
+from insitu.storage.linux import LinuxFile
+really_write = LinuxFile.write
+def write(self, offset, data):
+    if self.path == sys.argv[1]:
+        os._exit(0)
+    really_write(self, offset, data)
+LinuxFile.write = write
+insitu.write(sys.argv[1], 50_000, 50_004, b"ours")
+"""
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path) -> Path:
+    """A log that another program went on writing to after an overwrite of it was killed."""
+    path = tmp_path / "log"
+    path.write_bytes(b"." * 100_000)
+    ended([start(KILLED, path)])
+    appended(path)
+    return path
+
+
+def test_an_interrupted_overwrite_of_a_log_that_went_on_is_left_to_a_person(interrupted: Path) -> None:
+    """J3: nothing is touched; redoing by force keeps what was appended."""
+    with pytest.raises(RecoveryNeededError, match="somebody else changed the file"):
+        insitu.recover(interrupted)
+    assert interrupted.read_bytes() == b"." * 100_000 + b"<theirs>"
+    insitu.recover(interrupted, "redo")
+    assert interrupted.read_bytes() == b"." * 50_000 + b"ours" + b"." * 49_996 + b"<theirs>"
+
+
+def test_undoing_an_interrupted_overwrite_by_force_keeps_what_was_appended(interrupted: Path) -> None:
+    insitu.recover(interrupted, "undo")
+    assert interrupted.read_bytes() == b"." * 100_000 + b"<theirs>"

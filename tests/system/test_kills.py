@@ -23,7 +23,7 @@ MARK = "user.insitu.pending"
 # Every edit is one commit, as source that a child runs; {path} is the file, P makes a policy.
 EDITS = {
     "overwrite a stretch": "insitu.write(path, 30 << 20, 50 << 20, b'#' * (20 << 20), policy=P('overwrite'))",
-    "overwrite in many places": "insitu.replace(path, b'5 the quick', b'5 THE QUICK', policy=P('overwrite'))",
+    "overwrite in many places": "insitu.replace(path, b'55 the', b'55 THE', policy=P('overwrite'))",
     "shift by a few bytes": "insitu.insert(path, 7_000_001, b'+' * 12_345, policy=P('shift'))",
     "shift far right": "insitu.insert(path, 50_000_001, b'+' * 20_000_000, policy=P('shift'))",
     "shift left": "insitu.delete(path, 1_000_001, 21_000_007, policy=P('shift'))",

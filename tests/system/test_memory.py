@@ -36,16 +36,13 @@ insitu.undo(path)
 WORK = {
     "replace a match in every line, same size": "insitu.replace(path, b'some text', b'SOME TEXT')",
     "replace a match in every line, longer": "insitu.replace(path, b'some text', b'some more text')",
-    "replace a match in every line, shorter, by expression": (
-        r"insitu.replace(path, rb'(\d+) some', rb'\1', regex=True)"
-    ),
     "insert at the front": "insitu.insert(path, 1, b'hello')",
     "insert at the front, readers see old or new": (
         "insitu.insert(path, 1, b'hello', policy=insitu.Policy(visibility='atomic'))"
     ),
     "delete half": "insitu.delete(path, 1_000, 150_000_000)",
-    "overwrite a third": "insitu.apply(path, [insitu.Edit(insitu.Span(at, at + 10), b'0123456789') "
-    "for at in range(0, 300_000_000, 10_000)])",
+    "overwrite in 30,000 places": "insitu.apply(path, (insitu.Edit(new=b'0123456789', bytes=(at, at + 10)) "
+    "for at in range(0, 300_000_000, 10_000)))",
     "undo of a deleted half": "insitu.delete(path, 1_000, 150_000_000); insitu.undo(path)",
     "paste a file": "insitu.insert(path, 5, insitu.extent(path + '.other', (0, 100_000_000)))",
     "count lines": "print(len(insitu.open(path, 'r').lines), file=sys.stderr)",
@@ -99,4 +96,13 @@ def test_an_edit_of_a_small_file_needs_little(tmp_path: Path, bare_mib: int) -> 
 def test_work_on_a_large_file_stays_within_its_memory(path: Path, work: str, bare_mib: int) -> None:
     above = int(run(MEASURED.format(code=f"import insitu\n{WORK[work]}"), path)) - bare_mib
     print(f"{work}: {above} MiB above the bare interpreter's {bare_mib}")
+    assert above <= LIMIT_MIB
+
+
+@pytest.mark.xfail(reason="replacements that differ are kept as objects: 105 to 135 MiB were measured")
+def test_replacing_by_a_template_in_every_line_stays_within_its_memory(path: Path, bare_mib: int) -> None:
+    os.truncate(path, 15_000_000)  # it takes a microsecond a match and more; the peak is reached by then
+    code = r"import insitu; insitu.replace(path, rb'(\d+) some', rb'\1', regex=True)"
+    above = int(run(MEASURED.format(code=code), path)) - bare_mib
+    print(f"replacing by a template: {above} MiB above the bare interpreter's {bare_mib}")
     assert above <= LIMIT_MIB

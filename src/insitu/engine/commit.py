@@ -236,7 +236,8 @@ class Draft:
         grown = Span(self._before.size, plan.program.result_size + plan.layout.gap_bytes)
         marked = facts.marks and (plan.moves or self._before.links > 1 or not site.beside)
         self.journal.seal(self._sealed_plan(plan, kept, marked=marked), plan.layout.atom_bytes)
-        self._refuse_if_moved()  # before reserving, which on ext4 moves the time
+        if self._moved() and not self._covers_hold(plan):
+            self._refuse_if_moved()  # before reserving, which on ext4 moves the time
         if grown.size > 0 and facts.reserve:
             self._reserve(grown)
         site.volume.rename(site.draft, site.journal)
@@ -324,9 +325,22 @@ class Draft:
 
         return run
 
-    def _refuse_if_moved(self) -> None:
+    def _covers_hold(self, plan: Plan) -> bool:
+        """Whether the plan touches nothing but what it has saved, and all of that is as it was saved.
+
+        Then what others do elsewhere meanwhile, say append to a log, does not matter.
+        """
+        if plan.planner != "overwrite" or plan.program.result_size != self._before.size:
+            return False
+        covers = self.journal.covers
+        return all(self.target.read(cover.start, cover.size) == covers.read(cover) for cover in covers)
+
+    def _moved(self) -> bool:
         now = self.target.stat()
-        if (now.size, now.mtime_ns) != (self._before.size, self._before.mtime_ns):
+        return (now.size, now.mtime_ns) != (self._before.size, self._before.mtime_ns)
+
+    def _refuse_if_moved(self) -> None:
+        if self._moved():
             raise StaleError(
                 f"The file {self.site.path} was changed by somebody else while the commit was prepared; "
                 "their change is kept, ours was not made.",
@@ -344,7 +358,7 @@ def plan_for(site: Site, target: File, splices: Splices, policy: Policy) -> Choi
     info = Target(
         links=status.links,
         dense_from=_dense_from(target, splices.summary.first, status.size),
-        swappable=not _is_mount_point(site),
+        swappable=not site.mounted(),
         history=policy.history > 0,
     )
     return choose(splices, site.facts(), policy, info)
@@ -354,11 +368,6 @@ def _dense_from(target: File, first: int, size: int) -> int:
     """An offset from which on the file has no hole, not after ``first`` if there is none behind it."""
     start = max(0, first - PAYLOAD_BYTES)
     return start if size == 0 or target.next_hole(start) >= size else size
-
-
-def _is_mount_point(site: Site) -> bool:
-    status, folder = site.volume.stat(site.path), site.volume.stat(site.folder)
-    return status is not None and folder is not None and status.device != folder.device
 
 
 def _batches(covers: Iterator[Span], target: File) -> Iterator[tuple[list[Span], list[bytes]]]:

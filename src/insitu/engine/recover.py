@@ -209,7 +209,9 @@ def roll_back(site: Site, journal: Journal, plan: Plan, target: File) -> bool:
         if plan.planner == "overwrite":
             for cover in journal.covers:
                 target.write(cover.start, journal.covers.read(cover))
-        target.resize(size)
+        if plan.program.result_size != size or plan.layout.gap_bytes:
+            # Not otherwise: what others appended meanwhile is theirs.
+            target.resize(size)
         target.sync()
         if journal.plan["marked"]:
             target.set_mark(None)

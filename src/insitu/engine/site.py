@@ -104,7 +104,16 @@ class Site:
 
     def facts(self) -> Facts:
         """What the storage can do."""
-        return self.volume.facts(self.folder)
+        facts = self.volume.facts(self.folder)
+        if not self.mounted():
+            return facts
+        # What the file itself lies on was not probed: only what every storage can do is relied on.
+        return Facts(block_bytes=facts.block_bytes, atom_bytes=facts.atom_bytes, overwrite_allocates=True)
+
+    def mounted(self) -> bool:
+        """Whether a file of another file system is mounted over the path, as containers do."""
+        file, folder = self.volume.stat(self.path), self.volume.stat(self.folder)
+        return file is not None and folder is not None and file.device != folder.device
 
     def open(self, *, write: bool = False) -> File:
         """Opens the target."""

@@ -15,7 +15,7 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import Any, Final
 
-from insitu.scan.syntax import Kind, Token, tokens
+from insitu.scan.syntax import Kind, Token, starts_with_literal, tokens
 
 # More candidates than this in a window cost more calls back into Python than RE2 takes alone.
 CANDIDATES_MAX: Final = 2048
@@ -38,16 +38,17 @@ _NOT_ASCII: Final = 128
 class Candidates:
     """Where matches can be in one text: none ends, or starts, elsewhere."""
 
-    def __init__(self, spans: list[tuple[int, int]]) -> None:
+    def __init__(self, spans: list[tuple[int, int]], size: int) -> None:
+        self._size: Final = size
         spans.sort(key=lambda span: span[1])
         self._stops: Final = [stop for _, stop in spans]
         # The least start among the candidates from each one on.
         self._starts: Final = list(accumulate((start for start, _ in reversed(spans)), min))[::-1]
 
-    def after(self, state: int) -> int | None:
-        """An offset before which no match starts that starts at ``state`` or later; None: there is none."""
+    def ahead(self, state: int) -> tuple[int, int] | None:
+        """See ``regex.Places``."""
         index = bisect_right(self._stops, state)
-        return max(self._starts[index], state) if index < len(self._stops) else None
+        return (max(self._starts[index], state), self._size) if index < len(self._stops) else None
 
 
 class Accelerator:
@@ -59,8 +60,8 @@ class Accelerator:
         self._local = threading.local()
         self._crowded = 0
 
-    def candidates(self, view: memoryview) -> Candidates | None:
-        """The candidates in a text; None where there are too many to be of use."""
+    def places(self, view: memoryview) -> Candidates | None:
+        """Where matches can be in a text; None where that is in too many places to be of use."""
         import hyperscan
 
         if self._crowded >= CROWDED_MAX:
@@ -78,7 +79,7 @@ class Accelerator:
         except hyperscan.ScanTerminated:
             self._crowded += 1
             return None
-        return Candidates(spans)
+        return Candidates(spans, len(view))
 
 
 def accelerator(pattern: str, *, utf8: bool) -> Accelerator | None:
@@ -102,7 +103,7 @@ def accelerator(pattern: str, *, utf8: bool) -> Accelerator | None:
 
 def _translated(parts: list[Token], utf8: bool) -> str | None:
     """The expression for Hyperscan; None where RE2 is as fast, or the two might differ."""
-    if _starts_with_literal(parts):
+    if starts_with_literal(parts):
         return None
     texts = []
     for index, token in enumerate(parts):
@@ -111,16 +112,6 @@ def _translated(parts: list[Token], utf8: bool) -> str | None:
             return None
         texts.append(text)
     return "".join(texts)
-
-
-def _starts_with_literal(parts: list[Token]) -> bool:
-    """Whether RE2 skips ahead to two or more fixed bytes by itself."""
-    leading = [token.kind for token in parts[:3]]
-    return (
-        leading[:2] == [Kind.LITERAL, Kind.LITERAL]
-        and leading[2:] != [Kind.REPEAT]
-        and not any(token.kind is Kind.EITHER for token in parts)
-    )
 
 
 def _alike(token: Token, utf8: bool, *, first: bool) -> str | None:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from insitu.core.protocols import Reader
 from insitu.core.spans import Span
 from insitu.errors import PatternError
 from insitu.scan import syntax
-from insitu.scan.accelerator import Accelerator, Candidates, accelerator
+from insitu.scan.accelerator import accelerator
 from insitu.scan.patterns import MATCH_BYTES_MAX, Columns, Pattern, too_long
+from insitu.scan.prefilter import Prefilter
+from insitu.scan.required import required
 from insitu.scan.windows import Window
 
 # Bytes behind a window in which most matches that start inside end: a few dozen lines.
 LOOKAHEAD_BYTES: Final = 4096
 
-# Shorter texts are searched before a guide (Hyperscan) would be loaded and compiled.
+# Shorter texts are searched before Hyperscan would be loaded and compiled.
 ACCELERATED_BYTES: Final = 1 << 18
 
 _CONTINUES: Final = 0x80  # the top two bits of a UTF-8 byte that continues a character
@@ -26,6 +28,24 @@ _CHARACTER_BYTES: Final = 4
 
 # Starts and stops found so far.
 _Found = tuple[list[int], list[int]]
+
+
+class Places(Protocol):
+    """Where matches can be in one text; asked with ascending states."""
+
+    def ahead(self, state: int) -> tuple[int, int] | None:
+        """A stretch of the text, ``low`` to ``high``, to search next; None: no match starts any more.
+
+        No match starts at ``state`` or later and before ``low``. What starts before ``high`` ends there or
+        before; ``high`` lies behind ``state``.
+        """
+
+
+class Guide(Protocol):
+    """Names places in a text; several threads may ask it at once."""
+
+    def places(self, view: memoryview) -> Places | None:
+        """None: not known here, or in so many places that they are of no use."""
 
 
 class _Text(NamedTuple):
@@ -75,7 +95,8 @@ class Regex(Pattern):
         self._reaching: Final = self._compile(rf"(?m)(?:{open_ended})\z")
         self._text_source: Final = text
         self._accelerated = accelerated
-        self._accelerator: Accelerator | None = None
+        self._accelerator: Guide | None = None
+        self._prefilter: Final = self._prefilter_of(list(syntax.tokens(text)))
         self._compiling: Final = threading.Lock()
 
     def context(self, window_bytes: int) -> tuple[int, int]:
@@ -145,18 +166,21 @@ class Regex(Pattern):
             The last state, and the start of the match that touched the cut.
         """
         match, unanchored = engine.Match, self._unanchored
-        guide = self._guide(text.view) if engine is self._whole else None
+        places = self._places(text.view) if engine is self._whole else None
         starts, stops = found[0].append, found[1].append
         view, offset = text.view, text.offset
         end = text.stop - offset
         watched = end if engine is self._open else -1
         while state < limit and state <= end:
-            if guide is not None:
-                ahead = guide.after(state)
-                if ahead is None:
+            high = end
+            if places is not None:
+                if (ahead := places.ahead(state)) is None or ahead[0] >= limit:
                     break
-                state = ahead
-            start, stop = match(unanchored, view, state, end)[0]
+                state, high = ahead[0], min(ahead[1], end)
+            start, stop = match(unanchored, view, state, high)[0]
+            if start < 0 and high < end:
+                state = high
+                continue
             if start < 0 or start >= limit:
                 break
             if stop == watched:
@@ -173,15 +197,25 @@ class Regex(Pattern):
                 state = stop + 1
         return state, None
 
-    def _guide(self, view: memoryview) -> Candidates | None:
-        """Where matches can be, for texts long enough that knowing it pays."""
-        if not self._accelerated or len(view) < ACCELERATED_BYTES:
+    def _places(self, view: memoryview) -> Places | None:
+        """Where matches can be, from the guide that knows it."""
+        places = self._prefilter.places(view) if self._prefilter else None
+        if places is None and self._accelerated and len(view) >= ACCELERATED_BYTES:
+            with self._compiling:
+                if self._accelerator is None:
+                    self._accelerator = accelerator(self._text_source, utf8=self._utf8)
+                    self._accelerated = self._accelerator is not None
+            places = self._accelerator.places(view) if self._accelerator else None
+        return places
+
+    def _prefilter_of(self, parts: list[syntax.Token]) -> Guide | None:
+        def newline_in(text: str) -> bool:
+            return bool(self._compile(text).Match(self._anchored, b"\n", 0, 1)[0][0] == 0)
+
+        needed = required(parts, "utf-8" if self._utf8 else "latin-1", newline_in)
+        if needed is None or (needed.last is None and not needed.one_line):
             return None
-        with self._compiling:
-            if self._accelerator is None:
-                self._accelerator = accelerator(self._text_source, utf8=self._utf8)
-                self._accelerated = self._accelerator is not None
-        return self._accelerator.candidates(view) if self._accelerator else None
+        return Prefilter(needed, prefixed=syntax.starts_with_literal(parts))
 
     def _compile(self, text: str, *, captures: bool = False) -> Any:
         import re2

@@ -114,9 +114,11 @@ def open_ended(pattern: str) -> str:
     )
 
 
-def literal(pattern: str) -> str | None:
-    """The one string the pattern matches, where it is as simple as that; else None."""
-    parts = list(tokens(pattern))
-    if not parts or any(token.kind is not Kind.LITERAL for token in parts):
-        return None
-    return "".join(token.char for token in parts)
+def starts_with_literal(parts: list[Token]) -> bool:
+    """Whether RE2 skips ahead to two or more fixed bytes by itself."""
+    leading = [token.kind for token in parts[:3]]
+    return (
+        leading[:2] == [Kind.LITERAL, Kind.LITERAL]
+        and leading[2:] != [Kind.REPEAT]
+        and not any(token.kind is Kind.EITHER for token in parts)
+    )

@@ -124,7 +124,7 @@ def parallel(
     """Calls ``work`` with every window of ``[start, stop)`` and yields the results in file order.
 
     ``work`` runs on several threads at once: it may not keep the window's view nor share state
-    without a lock, and gains only where it frees the GIL (NumPy, stringzilla, RE2). A pass of a few
+    without a lock, and gains where it frees the GIL (NumPy, RE2; stringzilla does not). A pass of a few
     windows runs on the calling thread. Threads end when the iterator is used up or closed.
 
     Args:
