@@ -188,8 +188,8 @@ def test_then_and_inverse(made, data) -> None:
 
 @given(patches(), st.lists(st.tuples(st.integers(0, 15), st.integers(0, 3)), max_size=6))
 def test_the_checker_by_columns_accepts_what_the_checker_by_provenance_does(made, dropped) -> None:
-    base, patch = made
-    splices, pool = columns(patch)
+    _base, patch = made
+    splices, _pool = columns(patch)
     plan = PLANNERS["overwrite"](splices, Facts(block_bytes=8, atom_bytes=8), Policy(), Target())
     if not splices.summary.places or not isinstance(plan, Plan):
         return

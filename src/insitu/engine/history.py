@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from operator import sub
 
 from insitu.core.columns import NO_SPLICES, Block, Head, Splices, summarize
+from insitu.core.records import State as Standing
 from insitu.core.spans import Span
 from insitu.engine.journal import Journal
 from insitu.engine.pools import PAYLOAD_BYTES
 from insitu.engine.site import Site
 from insitu.errors import UndoError
 from insitu.storage.base import File
+
+# Stands for the time of a state of which only inode and size are known.
+TIME_UNKNOWN = 0
 
 # Spans closer than this are read together: a page more costs less than another call.
 NEAR_BYTES = 4096
@@ -85,7 +89,7 @@ def opened(site: Site, number: int) -> Iterator[Journal]:
 
 
 def _operation(journal: Journal) -> Operation:
-    header, plan, closed = journal.header, journal.plan, journal.progress
+    header, plan = journal.header, journal.plan
     before = header["before"]
     return Operation(
         number=header["operation"],
@@ -95,11 +99,20 @@ def _operation(journal: Journal) -> Operation:
         planner=plan["planner"],
         splices=plan["summary"]["places"],
         size_before=before["size"],
-        size_after=closed.size,
+        size_after=journal.splices.result_size,
         stored_bytes=journal.file.size(),
         before=(before["inode"], before["size"], before["mtime_ns"]),
-        after=(closed.inode, closed.size, closed.mtime_ns),
+        after=_after(journal),
     )
+
+
+def _after(journal: Journal) -> State:
+    """The state an operation left, as its closing slot says, or as far as the rest of its journal does."""
+    closed = journal.progress
+    if closed.state is Standing.CLOSED:
+        return closed.inode, closed.size, closed.mtime_ns
+    _, inode, _ = journal.plan.get("successor") or journal.header["identity"]
+    return inode, journal.splices.result_size, TIME_UNKNOWN
 
 
 def replaced(splices: Splices, target: File) -> Iterator[bytes]:
@@ -210,11 +223,16 @@ def chained(site: Site, then: State, number: int, now: State) -> list[int] | Non
     numbers = []
     for operation in operations(site):
         if operation.number > number:
-            if operation.before != at:
+            if not _same(at, operation.before):
                 return None
             at = operation.after
             numbers.append(operation.number)
-    return numbers if at == now else None
+    return numbers if _same(at, now) else None
+
+
+def _same(recorded: State, found: State) -> bool:
+    """Whether a recorded state is the one found; a power cut may have taken the time of the record back."""
+    return recorded == found or (recorded[2] == TIME_UNKNOWN and recorded[:2] == found[:2])
 
 
 def moved_past(splices: Splices, over: Splices) -> Splices | Span:

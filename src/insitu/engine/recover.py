@@ -29,6 +29,9 @@ from insitu.storage.base import File, Identity, Stat
 
 Force = Literal["undo", "redo"]
 
+# A time no file has: what is closed with it is never taken for the state a file is found in.
+NO_CHAIN = -1
+
 # A sector may be old while its neighbour is new. Source: ATA/NVMe logical blocks of 512 bytes.
 SECTOR_BYTES = 512
 
@@ -177,7 +180,7 @@ def retire(site: Site, journal: Journal, target: File, *, forced: bool = False) 
         target.set_mark(None)
     after = target.stat()
     # Not synced: if a power cut takes it back, recovery finds every byte in place and closes it again.
-    closed = after._replace(mtime_ns=0) if forced else after
+    closed = after._replace(mtime_ns=NO_CHAIN) if forced else after
     journal.note(State.CLOSED, journal.progress.segments_done, after=closed, durable=False)
     _archive(site, journal)
     return after

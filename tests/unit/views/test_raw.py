@@ -37,7 +37,9 @@ def outcome(file: io.RawIOBase, step: tuple[object, ...]) -> object:
         return "refused"
 
 
-def check(path: Path, data: bytes, steps: list[tuple[object, ...]], opened: Callable[[io.RawIOBase], io.IOBase]) -> None:
+def check(
+    path: Path, data: bytes, steps: list[tuple[object, ...]], opened: Callable[[io.RawIOBase], io.IOBase]
+) -> None:
     path.write_bytes(data)
     path.with_suffix(".oracle").write_bytes(data)
     with (
