@@ -94,11 +94,11 @@ def holder_of(target: File) -> dict[str, object]:
     """
     status = target.stat()
     try:
-        with open("/proc/locks", encoding="ascii") as table:
+        with open("/proc/locks", "rb") as table:
             for line in table:
                 fields = line.split()
-                if fields[1] == "FLOCK" and fields[5].endswith(f":{status.inode}"):
-                    with open(f"/proc/{fields[4]}/cmdline", "rb") as command:
+                if fields[1] == b"FLOCK" and fields[5].endswith(b":%d" % status.inode):
+                    with open(f"/proc/{int(fields[4])}/cmdline", "rb") as command:
                         words = command.read(4096).split(b"\0")
                     shown = b" ".join(words).decode(errors="replace").strip()
                     return {"pid": int(fields[4]), "command": shown[:200]}

@@ -265,8 +265,8 @@ class LinuxVolume(PortableVolume):
         """Names the time since the last boot; without /proc, as on any platform."""
         if not self._boot_id:
             try:
-                with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-                    self._boot_id = file.read().strip()
+                with open("/proc/sys/kernel/random/boot_id", "rb") as file:
+                    self._boot_id = file.read().decode().strip()
             except OSError:
                 self._boot_id = super().boot_id()
         return self._boot_id

@@ -62,13 +62,16 @@ class RawFile(io.RawIOBase):
         """Fills ``buffer`` as far as the content goes."""
         view = memoryview(buffer).cast("B")
         size = max(0, min(len(view), self._document.size - self._at))
-        view[:size] = self._document.read(self._at, size)
-        self._at += size
+        if size:
+            view[:size] = self._document.read(self._at, size)
+            self._at += size
         return size
 
     def write(self, data: Any) -> int:
         """Overwrites from the current position on, extending the content where it ends."""
         written = bytes(data)
+        if not written and self.writable():
+            return 0  # as in files, nothing written behind the end extends nothing
         size = self._document.size
         if self._at > size:
             self._document.replace_span(Span(size, size), bytes(self._at - size))
