@@ -471,6 +471,6 @@ class Documents(RuleBasedStateMachine):
 
 TestDocuments = pytest.mark.slow(Documents.TestCase)
 TestDocuments.settings = settings(
-    max_examples=max(30, (settings.default.max_examples if settings.default else 100) // 4),
+    max_examples=max(25, (settings.default.max_examples if settings.default else 100) // 4),
     stateful_step_count=30,
 )

@@ -18,7 +18,7 @@ from insitu.errors import ExpectationError, InsituError, RequestError
 from insitu.views.edits import Edit, parse_edits
 
 LINE = st.sampled_from(
-    [b"a", b"b", b"c", b"", b"-x", b"+y", b" z", b"@@ -1 +1 @@", b"--- w", b"d\r", b"\xff\x00"]
+    [b"a", b"b", b"c", b"", b"-x", b"+y", b" z", b"@@ -1 +1 @@", b"--- w", b"d\r", b"\xc3\xa9\x00"]
 )
 FILE = st.builds(
     lambda lines, end: b"".join(line + b"\n" for line in lines) + end,
@@ -169,7 +169,8 @@ def test_json_lines_name_places_and_bytes() -> None:
     text = (
         '{"bytes": "3:5", "text": "caf\\u00e9"}\n'
         '\n{"bytes": [0, 2], "hex": "ff00", "expect": "ab"}\n'
-        '{"lines": "2-3"}\n{"lines": [4, 3], "text": "x\\n"}\n{"lines": "7"}\n{"match": "old", "text": "new"}\n'
+        '{"lines": "2-3"}\n{"lines": [4, 3], "text": "x\\n"}\n{"lines": "7"}\n'
+        '{"match": "old", "text": "new"}\n'
     )
     expected = [
         Edit(bytes=(3, 5), new="caf\xe9".encode()),

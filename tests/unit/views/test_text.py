@@ -1,4 +1,4 @@
-"""The encoding of a file is told by its mark, by being valid UTF-8, or by detection; never by reading it whole."""
+"""The encoding of a file is told by its mark, by being UTF-8, or by detection; the whole is never read."""
 
 from __future__ import annotations
 
@@ -77,16 +77,23 @@ def test_what_the_caller_says_holds(tmp_path: Path) -> None:
 def test_a_character_cut_at_the_edge_of_a_sample_is_forgiven() -> None:
     for lead in range(4):
         reader = Bytes(b"x" * lead + "\N{EURO SIGN}".encode() * (text.SAMPLE_BYTES * 30 // 3))
-        assert text.encoding_of(reader) == "utf-8"
+        assert text.encoding_of(reader).name == "utf-8"
 
 
 def test_a_long_file_is_sampled_here_and_there() -> None:
     reader = Bytes(b"plain ascii\n" * (40 * text.SAMPLE_BYTES // 12) + GERMAN.encode("latin-1") * 1000)
-    assert text.encoding_of(reader) != "utf-8", "the samples reach the part that is not UTF-8"
+    assert text.encoding_of(reader).name != "utf-8", "the samples reach the part that is not UTF-8"
     assert reader.asked <= (text.SAMPLES + 1) * text.SAMPLE_BYTES
 
 
 def test_text_is_encoded_or_refused_by_name() -> None:
-    assert text.encoded("gr\xf6\xdfte \udcff", "utf-8") == "gr\xf6\xdfte ".encode() + b"\xff"
+    assert text.Encoding("utf-8").encode("gr\xf6\xdfte \udcff") == "gr\xf6\xdfte ".encode() + b"\xff"
     with pytest.raises(TextError, match="u20ac"):
-        text.encoded("\u20ac", "latin-1")
+        text.Encoding("iso8859-1").encode("\u20ac")
+
+
+def test_a_guess_writes_only_what_every_guess_writes_alike() -> None:
+    guess = text.Encoding("cp1252", ("iso8859-1", "cp1250"))
+    assert guess.encode("plain") == b"plain"
+    with pytest.raises(TextError, match="guess"):
+        guess.encode("\u20ac")
