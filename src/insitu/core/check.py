@@ -20,7 +20,7 @@ from insitu.core.steps import Collapse, Insert, Move, Place, Resize, Step, Trans
 from insitu.errors import InternalError
 
 # Above this many splices in a step, the stretch from its first to its last kept byte stands for the kept
-# runs: a stricter test that costs the same for any number of them.
+# runs: a stricter test that costs the same for any number of them. Where it fails the runs are listed.
 _RUNS_LISTED = 64
 
 # From so many steps on, a segment that places in place is worth importing NumPy for.
@@ -134,8 +134,8 @@ class Checker:
             self._right_so_far = True
             return
         self._right_so_far = False
-        reads = [source for step in segment for source in self._sources(step)]
         writes = [self._written(step) for step in segment]
+        reads = [source for step in segment for source in self._sources(step, writes)]
         if not self._plan.swaps:
             self._require(_disjoint(reads, writes), "a segment reads what it writes")
             self._spoil(segment, writes)
@@ -177,8 +177,12 @@ class Checker:
             right = origin is Origin.BASE and self._keeps(span, span.moved(delta))
             self._require(right, f"bytes {span.start}:{span.stop} are not the result's")
 
-    def _sources(self, step: Step) -> list[Span]:
-        """What a step reads from the target, after proving that the right bytes are there."""
+    def _sources(self, step: Step, writes: Sequence[Span]) -> list[Span]:
+        """What a step reads from the target, after proving that the right bytes are there.
+
+        Args:
+            writes: what the step's segment writes.
+        """
         if isinstance(step, Move):
             return [step.source]
         if self._plan.swaps or not isinstance(step, Place):
@@ -187,11 +191,13 @@ class Checker:
         stretch = Span(splices.kept_after(result.start), splices.kept_before(result.stop))
         if self._covered(stretch):
             return []
-        runs: Iterable[Span] = (stretch,)
-        if splices.extent(result).places <= _RUNS_LISTED or self._meets_cover(stretch):
-            runs = splices.window(result).runs()
+        if splices.extent(result).places > _RUNS_LISTED and not self._meets_cover(stretch):
+            whole = stretch.moved(step.displacement)
+            held = self._target.holds(whole, Origin.BASE, -step.displacement)
+            if held and not any(write.overlaps(whole) for write in writes):
+                return [whole]
         sources = []
-        for run in self._uncovered(runs):
+        for run in self._uncovered(splices.window(result).runs()):
             source = run.moved(step.displacement)
             there = self._target.holds(source, Origin.BASE, -step.displacement)
             self._require(there, f"base bytes {run.start}:{run.stop} are gone")

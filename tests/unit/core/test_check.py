@@ -113,7 +113,7 @@ def test_segments_are_refused_one_by_one() -> None:
         checker.segment((Place(Span(4, 20), 4),))
 
 
-@pytest.mark.parametrize("gap", [1, 2, 20])
+@pytest.mark.parametrize("gap", [0, 1, 2, 20])
 @pytest.mark.parametrize(("old", "new"), [(1, 0), (1, 2), (3, 1), (2, 2), (1, 5)])
 def test_dense_splices_are_no_reason_to_refuse_a_plan(gap: int, old: int, new: int) -> None:
     """More splices in an atom than are listed run by run."""
