@@ -12,6 +12,7 @@ import pytest
 from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
+from insitu.core import check as checking
 from insitu.core import columns, plan
 from insitu.core.patch import Patch, Splice
 from insitu.core.pieces import Copy, Fill, Literal
@@ -43,6 +44,9 @@ def shrink(monkeypatch: pytest.MonkeyPatch, unit: int) -> None:
     monkeypatch.setattr(shift, "WINDOW_BYTES", 2 * unit)
     monkeypatch.setattr(shift, "SEGMENT_BYTES", 4 * unit)
     monkeypatch.setattr(rewrite, "TRANSFER_BYTES", 2 * unit + 8)
+    monkeypatch.setattr(checking, "_RUNS_LISTED", 1)
+    monkeypatch.setattr(checking, "_COLUMNS_STEPS", 2)
+    monkeypatch.setattr(execute, "DENSE_PLACES", 2)
     monkeypatch.setattr(overwrite, "_VECTOR_SPLICES", 3)
     monkeypatch.setattr(columns, "_VECTOR_SPLICES", 3)
     monkeypatch.setattr(columns, "_READ_THROUGH_BYTES", unit + 4)

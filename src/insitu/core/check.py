@@ -216,7 +216,7 @@ class Checker:
         summary = self._splices.summary
         if summary.displacement_min or summary.displacement_max or self._target.changed:
             return False
-        if any(not isinstance(step, Place) or step.result != step.written for step in segment):
+        if not segment or any(not isinstance(step, Place) or step.result != step.written for step in segment):
             return False
         starts, stops = np.array([step.result for step in segment if isinstance(step, Place)]).T
         covers = np.array(self._covers)
