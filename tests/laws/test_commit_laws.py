@@ -173,6 +173,7 @@ policies = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=3 * EXAMPLES)
 @given(patches(BLOCK), policies, st.booleans(), st.booleans())
 @example(
@@ -202,6 +203,7 @@ def test_on_a_disk_any_plan_leaves_the_result_and_undo_the_base(folder, given_pa
         check_laws(made(kind(), f"{place}/file", base), base, patch, policy)
 
 
+@pytest.mark.slow
 @settings(max_examples=EXAMPLES * 4 // 5)
 @given(patches(BLOCK), st.lists(st.tuples(st.integers(0, 300), st.binary(max_size=40)), max_size=4))
 def test_any_number_of_commits_is_walked_back_and_forth(given_patch, more) -> None:
@@ -226,6 +228,7 @@ def test_any_number_of_commits_is_walked_back_and_forth(given_patch, more) -> No
         assert contents(site) == version
 
 
+@pytest.mark.slow
 @settings(max_examples=3 * EXAMPLES)
 @given(
     st.binary(min_size=1, max_size=60),

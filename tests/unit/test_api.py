@@ -131,6 +131,7 @@ def test_cancelling_leaves_the_file_and_no_trace(path: Path) -> None:
         assert path.read_bytes() == TEXT and residue(path) == []
 
 
+@pytest.mark.slow
 def test_progress_ends_with_all(tmp_path: Path) -> None:
     path = tmp_path / "long"
     path.write_bytes(b"line\n" * 1_000_000)
@@ -218,6 +219,7 @@ def test_150000_matches_are_replaced_and_undone(tmp_path: Path, old: bytes, new:
     check_mass(tmp_path / "mass", 150_000, old, new, regex, None)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(
     st.lists(st.sampled_from([b"a", b"aa", b"ab", b"b", b"\n"]), max_size=200).map(b"".join),

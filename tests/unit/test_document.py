@@ -42,6 +42,7 @@ def path(tmp_path: Path) -> Path:
 # Indexes and slices
 
 
+@pytest.mark.slow
 @given(
     st.binary(max_size=40),
     st.one_of(st.none(), st.integers(-50, 50)),
@@ -60,6 +61,7 @@ def test_reading_slices_follows_bytearray(tmp_path_factory, data, start, stop, s
         doc.discard()
 
 
+@pytest.mark.slow
 @given(
     st.binary(max_size=30),
     st.one_of(st.none(), st.integers(-40, 40)),
@@ -219,6 +221,7 @@ def test_pending_text_is_found_over_window_edges(tmp_path: Path, at: int) -> Non
         doc.discard()
 
 
+@pytest.mark.slow
 def test_many_threads_read_the_same_pending_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 

@@ -83,6 +83,7 @@ def test_a_draft_is_read_while_it_is_written() -> None:
         Journal.load(journal.file)
 
 
+@pytest.mark.slow
 def test_every_flipped_byte_is_noticed_or_without_effect() -> None:
     volume = MemoryVolume()
     journal = sealed(volume)

@@ -67,6 +67,7 @@ pieces = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.integers(0, 300), max_size=20),
     st.lists(st.lists(pieces, max_size=3).map(tuple), min_size=10, max_size=10),

@@ -72,6 +72,7 @@ def pending_diff(
     return found, new
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(
     st.lists(

@@ -53,6 +53,7 @@ def applied(path: Path, old: bytes, diff: bytes) -> bytes:
     return path.read_bytes()
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(FILE, FILE, st.sampled_from([3, 3, 0, 1]))
 def test_a_diff_by_difflib_gives_the_new_file(tmp_path_factory, old, new, context) -> None:
@@ -207,6 +208,7 @@ def test_a_json_line_that_is_no_edit_is_named(line: str) -> None:
         assert "Line 2" in str(caught.value)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=60))
 def test_any_text_is_edits_or_a_request_error(text: str) -> None:
     for head in ("", "--- a\n+++ b\n", "@@ -1,2 +1 @@\n", '{"bytes": "'):

@@ -55,11 +55,13 @@ def check(
         assert path.read_bytes() == data
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=50), STEPS)
 def test_it_does_what_an_unbuffered_file_does(tmp_path_factory, data, steps) -> None:
     check(tmp_path_factory.getbasetemp() / "raw", data, steps, lambda raw: raw)
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=50), STEPS)
 def test_a_buffer_over_it_does_what_one_over_a_file_does(tmp_path_factory, data, steps) -> None:
     steps = [step for step in steps if step[0] != "readall"]
