@@ -374,6 +374,13 @@ class Splices:
         return loaded
 
 
+def evenly(first: int, stride: int, count: int) -> Sequence[int]:
+    """A cumulative column of ``count`` sizes that are all ``stride``."""
+    if stride:
+        return range(first, first + stride * (count + 1), stride)
+    return array("q", (first,)) * (count + 1)
+
+
 def block_of(splices: Iterable[tuple[int, int, int]], *, olds: int = 0, news: int = 0) -> Block:
     """A block from (start, stop, new size) triples, following ``olds`` replaced and ``news`` new bytes."""
     starts, old_column, new_column = array("q"), array("q", (olds,)), array("q", (news,))

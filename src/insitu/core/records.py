@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-from insitu.core.columns import Block
+from insitu.core.columns import Block, evenly
 
 MAGIC = b"insitu\x00\x01"
 PREAMBLE = struct.Struct("<8sQ")
@@ -127,7 +127,7 @@ def unpack_block(payload: bytes | memoryview) -> Block:
     starts = array("q")
     starts.frombytes(view[: count * 8])
     if even:
-        return Block(starts, _evenly(old, old_stride, count), _evenly(new, new_stride, count))
+        return Block(starts, evenly(old, old_stride, count), evenly(new, new_stride, count))
     olds, news = array("q"), array("q")
     olds.frombytes(view[count * 8 : count * 16 + 8])
     news.frombytes(view[count * 16 + 8 : count * 24 + 16])
@@ -141,14 +141,8 @@ def _stride(column: Sequence[int]) -> int | None:
     step = column[1] - column[0]
     if column[-1] != column[0] + step * (len(column) - 1):
         return None
-    even = _evenly(column[0], step, len(column) - 1)
+    even = evenly(column[0], step, len(column) - 1)
     return step if array("q", column) == array("q", even) else None
-
-
-def _evenly(first: int, stride: int, count: int) -> Sequence[int]:
-    if stride:
-        return range(first, first + stride * (count + 1), stride)
-    return array("q", (first,)) * (count + 1)
 
 
 def _bytes_of(column: Sequence[int]) -> bytes:

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from insitu.core.columns import Block
+from insitu.core.columns import Block, evenly
 from insitu.core.patch import Splice
 from insitu.core.pieces import Copy, Fill, Literal, Piece
 from insitu.core.protocols import Reader
@@ -59,7 +59,7 @@ class Spool:
             return
         self.finish()
         olds = _cumulative(stops - starts, self._olds[-1])
-        news = _evenly(self._news[-1], len(new), len(starts))
+        news = evenly(self._news[-1], len(new), len(starts))
         self._journal.add_splices(Block(_column(starts), olds, news))
         if new:
             self._journal.add_new(Repeat(new, len(starts)))
@@ -114,15 +114,8 @@ def _cumulative(sizes: Any, before: int) -> Sequence[int]:
     import numpy as np
 
     if (sizes == sizes[0]).all():
-        return _evenly(before, int(sizes[0]), len(sizes))
+        return evenly(before, int(sizes[0]), len(sizes))
     return _column(np.concatenate(([0], np.cumsum(sizes))) + before)
-
-
-def _evenly(first: int, stride: int, count: int) -> Sequence[int]:
-    """A column that grows by ``stride``."""
-    if stride:
-        return range(first, first + stride * (count + 1), stride)
-    return array("q", (first,)) * (count + 1)
 
 
 def _column(values: Any) -> array[int]:
