@@ -23,7 +23,7 @@ MATCH_BYTES_MAX: Final = 1 << 20
 
 
 class Columns(NamedTuple):
-    """Starts and stops of matches in file order: lists where they are few, NumPy arrays where many."""
+    """Starts and stops of matches in file order: lists where they are few, packed arrays where many."""
 
     starts: Sequence[int]
     stops: Sequence[int]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from array import array
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -21,6 +22,10 @@ LOOKAHEAD_BYTES: Final = 4096
 
 # Shorter texts are searched before Hyperscan would be loaded and compiled.
 ACCELERATED_BYTES: Final = 1 << 18
+
+# Matches of one window above which they are packed: lists of integers take five times the memory, and
+# several windows wait for their turn.
+PACKED_MATCHES: Final = 1 << 10
 
 _CONTINUES: Final = 0x80  # the top two bits of a UTF-8 byte that continues a character
 _TOP_BITS: Final = 0xC0
@@ -122,6 +127,8 @@ class Regex(Pattern):
             view = memoryview(reader.read(low, min(state + size, reader.size) - low))
             text = self._text(reader, view, low, bound)
             state = self._scan(text, state, limit, found)
+        if len(found[0]) > PACKED_MATCHES:
+            return Columns(array("q", found[0]), array("q", found[1]))
         return Columns(*found)
 
     def _text(self, reader: Reader, view: memoryview, offset: int, bound: Span) -> _Text:
