@@ -34,7 +34,7 @@ bench: $(READY) ## measure insitu beside its peers
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 			&& apt-get update -qq && apt-get install -y -qq ripgrep >/dev/null; \
 		then echo "bench: installed ripgrep, one of the peers."; \
-		else echo "bench: ripgrep is missing and could not be installed; its rows are left out."; fi; \
+		else echo "bench: ripgrep is missing and could not be installed; its columns show as missing."; fi; \
 	fi
 	@$(BIN)/python -m benchmarks
 
