@@ -8,6 +8,7 @@ segment's first write (J5).
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 
 from insitu.core.columns import render
 from insitu.core.plan import WINDOW_BYTES, Plan
@@ -15,6 +16,7 @@ from insitu.core.protocols import Progress
 from insitu.core.records import State
 from insitu.core.spans import Span
 from insitu.core.steps import Collapse, Insert, Move, Place, Resize, Step, Transfer
+from insitu.engine.hints import Hints
 from insitu.engine.journal import Journal
 from insitu.engine.ranges import finish_collapse, finish_insert
 from insitu.errors import InternalError
@@ -53,6 +55,7 @@ class Executor:
         self._source = source or target
         self._sparse = sparse
         self._report = progress
+        self._hints = Hints(journal.splices, self._source, target)
         self._written_bytes = 0
         self._buffer = memoryview(bytearray())
         # Where every splice replaces the same by the same, a dense window is one call of bytes.replace.
@@ -68,9 +71,12 @@ class Executor:
         Crash: the running segment's writes may be lost, torn or reordered; it is run again.
         """
         total = self._plan.cost.overwritten_bytes
-        for number, segment in enumerate(self._plan.program.segments()):
-            if number < segments_done:
-                continue
+        segments = islice(self._plan.program.segments(), segments_done, None)
+        following = next(segments, None)
+        number = segments_done
+        while (segment := following) is not None:
+            if (following := next(segments, None)) is not None:
+                self._hints.expect(following)
             if number > segments_done:
                 self._target.sync()  # J4: durable before the checkpoint that says so
                 self._journal.note(State.RUNNING, number)  # J5: durable before this segment's first write
@@ -78,6 +84,7 @@ class Executor:
                 self._perform(step)
                 if self._report is not None:
                     self._report(min(self._written_bytes, total), total)
+            number += 1
         if sync_last:
             self._target.sync()
 
@@ -99,7 +106,7 @@ class Executor:
                 if self._sparse and self._target.next_data(source.start) >= source.stop:
                     self._target.punch(Span(offset, offset + source.size))
                 else:
-                    self._target.write(offset, self._read_at(0)(source.start, source.size))
+                    self._write(offset, self._read_at(0)(source.start, source.size))
                 self._written_bytes += source.size
             case Resize(size):
                 self._target.resize(size)
@@ -117,12 +124,16 @@ class Executor:
         self._written_bytes += step.result.size
         data = self._replaced_evenly(step)
         if data is not None:
-            self._target.write(step.offset, data)
+            self._write(step.offset, data)
             return
         window = self._splices.window(step.result)
         if self._sparse and not window.starts and self._kept_as_hole(window.base, step):
             return
-        self._target.write(step.offset, render(window, self._journal.new, self._read_at(step.displacement)))
+        self._write(step.offset, render(window, self._journal.new, self._read_at(step.displacement)))
+
+    def _write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+        self._target.write(offset, data)
+        self._hints.wrote(Span(offset, offset + len(data)))
 
     def _replaced_evenly(self, step: Place) -> bytes | None:
         """A dense window of a search and replace, rendered at memory speed; None where it is not one.
@@ -150,6 +161,7 @@ class Executor:
             # At least a byte: copying from behind an end that somebody moved says so.
             stop = min(max(self._source.next_hole(at), at + 1), base.stop)
             self._target.copy_from(self._source, at, at + displacement, stop - at)
+            self._hints.wrote(Span(at, stop).moved(displacement))
             at = stop
 
     def _kept_as_hole(self, base: Span, step: Place) -> bool:

@@ -109,6 +109,14 @@ class File(Protocol):
         """The first offset at or after ``offset`` inside a hole; the size where there is none."""
         ...
 
+    def expect(self, span: Span) -> None:
+        """Hints that ``span`` is going to be read; promises nothing and never fails."""
+        ...
+
+    def begin_sync(self, span: Span) -> None:
+        """Hints that ``span`` may be written out before the next ``sync``; promises nothing, never fails."""
+        ...
+
     def sync(self) -> None:
         """Makes contents and size durable.
 

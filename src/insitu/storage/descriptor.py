@@ -8,6 +8,7 @@ import stat as modes
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from insitu.core.spans import Span
@@ -196,6 +197,15 @@ class PortableFile:
     def next_hole(self, offset: int) -> int:
         """The size: no holes are known of."""
         return self.size()
+
+    def expect(self, span: Span) -> None:
+        """Hints that ``span`` is going to be read, where the platform takes hints."""
+        if hasattr(os, "posix_fadvise"):
+            with suppress(OSError):
+                os.posix_fadvise(self._descriptor, span.start, span.size, os.POSIX_FADV_WILLNEED)
+
+    def begin_sync(self, span: Span) -> None:
+        """Nothing: no platform but Linux has a call for it."""
 
     def sync(self) -> None:
         """Makes contents and size durable; a failure poisons the file."""

@@ -133,6 +133,10 @@ class LinuxFile(PortableFile):
         """The first offset at or after ``offset`` inside a hole; the size where there is none."""
         return self._seek(offset, os.SEEK_HOLE)
 
+    def begin_sync(self, span: Span) -> None:
+        """Hints that ``span`` may be written out already; what fails is told by ``sync``."""
+        calls.begin_writing(self._descriptor, span.start, span.size)
+
     def set_mark(self, value: bytes | None) -> None:
         """Sets (None: removes) the extended attribute ``user.insitu.pending`` and makes it durable."""
         self._refuse_poisoned()

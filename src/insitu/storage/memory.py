@@ -170,6 +170,12 @@ class MemoryFile:
         """The first offset at or after ``offset`` inside a hole; the size where there is none."""
         return self._next(offset, hole=True)
 
+    def expect(self, span: Span) -> None:
+        """Nothing: memory needs no hints."""
+
+    def begin_sync(self, span: Span) -> None:
+        """Nothing: memory needs no hints."""
+
     def sync(self) -> None:
         """Nothing to do: memory is as durable as it gets."""
         self._reading()

@@ -113,6 +113,12 @@ class SimulatedFile:
         """The first offset at or after ``offset`` that lies in a hole; the size where there is none."""
         return self._open().next_hole(offset)
 
+    def expect(self, span: Span) -> None:
+        """Nothing: the simulator has no cache."""
+
+    def begin_sync(self, span: Span) -> None:
+        """Nothing: any unsynced write may reach the simulated disk at any time, hinted or not."""
+
     def sync(self) -> None:
         """Makes contents and size durable; a failure drops some pending pages and poisons the handle."""
         inode = self._open()

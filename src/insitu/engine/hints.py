@@ -1,0 +1,55 @@
+"""Hints to the disk while a plan runs: what will be read soon, what may be written out already.
+
+Copying and the disk then work at the same time. Measured on 1 GB moved inside a file in segments of
+64 MiB, each synced: 0.69 s without, 0.39 s with the writing begun early. Hints promise nothing: the syncs
+that durability rests on (docs/journal.md) stay where they are, and tell what failed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from insitu.core.columns import Splices
+from insitu.core.plan import Segment
+from insitu.core.spans import Span
+from insitu.core.steps import Move, Place
+from insitu.storage.base import File
+
+# Writing out begins in pieces of this size: large enough for the disk, early enough for the next sync.
+BEHIND_BYTES: Final = 8 << 20
+
+
+class Hints:
+    """Follows one run of a plan's steps.
+
+    Args:
+        splices: of the plan.
+        source: where base bytes are read from.
+        target: what is written.
+    """
+
+    def __init__(self, splices: Splices, source: File, target: File) -> None:
+        self._splices = splices
+        self._source = source
+        self._target = target
+        self._fresh = Span(0, 0)
+
+    def expect(self, segment: Segment) -> None:
+        """Has what a segment reads fetched ahead, where it lies in one place."""
+        spans = [step.source if isinstance(step, Move) else self._base(step)
+                 for step in segment if isinstance(step, Move | Place)]  # fmt: skip
+        if len(spans) < 2:
+            return
+        hull = Span(min(span.start for span in spans), max(span.stop for span in spans))
+        if hull.size <= 2 * sum(span.size for span in spans):
+            self._source.expect(hull)
+
+    def _base(self, step: Place) -> Span:
+        return self._splices.extent(step.result).base.moved(step.displacement)
+
+    def wrote(self, span: Span) -> None:
+        """Has what was written one after the other written out, piece by piece."""
+        self._fresh = Span(self._fresh.start if span.start == self._fresh.stop else span.start, span.stop)
+        if self._fresh.size >= BEHIND_BYTES:
+            self._target.begin_sync(self._fresh)
+            self._fresh = Span(span.stop, span.stop)
