@@ -198,11 +198,11 @@ MUTATIONS: tuple[Mutation, ...] = (
     # J4: a segment's writes before its checkpoint; a failed sync is never believed later.
     Mutation(
         "J4", "sync of a segment before its checkpoint",
-        Executor.run, "self._target.sync()\n            self._journal", "self._journal", probes.shift,
+        Executor._run_segments, "self._target.sync()\n            self._journal", "self._journal", probes.shift,
     ),
     Mutation(
         "J4", "checkpoint after the sync",
-        Executor.run, "    self._target.sync()\n            self._journal.note(State.RUNNING, number)",
+        Executor._run_segments, "    self._target.sync()\n            self._journal.note(State.RUNNING, number)",
         "    self._journal.note(State.RUNNING, number)\n            self._target.sync()", probes.shift,
     ),
     Mutation(
@@ -241,12 +241,12 @@ MUTATIONS: tuple[Mutation, ...] = (
     # J5: a checkpoint before the next segment's first write.
     Mutation(
         "J5", "sync of a checkpoint",
-        Executor.run, "self._journal.note(State.RUNNING, number)",
+        Executor._run_segments, "self._journal.note(State.RUNNING, number)",
         "self._journal.note(State.RUNNING, number, durable=False)", probes.shift,
     ),
     Mutation(
         "J5", "checkpoint",
-        Executor.run, "self._journal.note(State.RUNNING, number)", "pass", probes.shift,
+        Executor._run_segments, "self._journal.note(State.RUNNING, number)", "pass", probes.shift,
     ),
     Mutation(
         "J5", "atoms of its own for each slot",

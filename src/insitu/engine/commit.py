@@ -55,6 +55,8 @@ class Receipt:
     lock_wait_s: float
     rebased_over: tuple[int, ...] = ()
     """Operations of others, committed since the document was opened, that this one was moved past."""
+    padding_bytes: int = 0
+    """Bytes without meaning that were added so that the size changes by whole blocks (``padding=True``)."""
 
     def as_dict(self) -> dict[str, object]:
         """The receipt as plain values, for programs."""
@@ -247,7 +249,9 @@ class Draft:
                 site.volume.sync_folder(site.state)  # J1: from here on recovery runs forward
                 if marked:
                     self.target.set_mark(b"%x" % self.journal.salt)  # J10
-                executor = Executor(plan, self.journal, self.target, sparse=self._sparse(), progress=progress)
+                executor = Executor(
+                    plan, self.journal, self.target, sparse=self._sparse(), intact=True, progress=progress
+                )
                 executor.run(sync_last=self.policy.durability == "full")
             except StorageError as error:
                 undone = not isinstance(error, SyncError) and roll_back(site, self.journal, plan, self.target)

@@ -22,6 +22,11 @@ from insitu.engine.ranges import finish_collapse, finish_insert
 from insitu.errors import InternalError
 from insitu.storage.base import File
 
+# Where so many bytes are overwritten for each splice, and so many times as many as splices bring, writing
+# the splices alone is cheaper than writing whole atoms.
+SCATTERED_BYTES = 512
+SCATTERED_SHARE = 8
+
 # From so many splices in a window on, rendering them one by one costs more than searching the window again.
 DENSE_PLACES = 64
 
@@ -35,6 +40,7 @@ class Executor:
         target: open for writing, locked; for a rewrite, the new file.
         source: where base bytes are read from; the target itself but for a rewrite.
         sparse: whether holes are to be looked for and kept.
+        intact: the target is the base, untouched: what stays need not be written. Not so in recovery.
         progress: told how many bytes of the result are in place.
     """
 
@@ -46,6 +52,7 @@ class Executor:
         *,
         source: File | None = None,
         sparse: bool = False,
+        intact: bool = False,
         progress: Progress | None = None,
     ) -> None:
         self._plan = plan
@@ -54,6 +61,7 @@ class Executor:
         self._target = target
         self._source = source or target
         self._sparse = sparse
+        self._scattered = intact and self._is_scattered()
         self._report = progress
         self._hints = Hints(journal.splices, self._source, target)
         self._written_bytes = 0
@@ -71,6 +79,14 @@ class Executor:
         Crash: the running segment's writes may be lost, torn or reordered; it is run again.
         """
         total = self._plan.cost.overwritten_bytes
+        if self._scattered:
+            self._write_scattered(total)
+        else:
+            self._run_segments(segments_done, total)
+        if sync_last:
+            self._target.sync()
+
+    def _run_segments(self, segments_done: int, total: int) -> None:
         segments = islice(self._plan.program.segments(), segments_done, None)
         following = next(segments, None)
         number = segments_done
@@ -85,8 +101,6 @@ class Executor:
                 if self._report is not None:
                     self._report(min(self._written_bytes, total), total)
             number += 1
-        if sync_last:
-            self._target.sync()
 
     def build(self) -> None:
         """Runs a rewrite's segments into the new file; nothing needs a checkpoint before the swap."""
@@ -134,6 +148,29 @@ class Executor:
     def _write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
         self._target.write(offset, data)
         self._hints.wrote(Span(offset, offset + len(data)))
+
+    def _is_scattered(self) -> bool:
+        """Whether the plan overwrites, in places so far apart that most of each atom stays what it is."""
+        summary = self._splices.summary
+        moved = summary.displacement_min or summary.displacement_max
+        brought = max(summary.places * SCATTERED_BYTES, SCATTERED_SHARE * summary.new_bytes)
+        return (
+            self._plan.planner == "overwrite" and not moved and self._plan.cost.overwritten_bytes >= brought
+        )
+
+    def _write_scattered(self, total: int) -> None:
+        """Writes what splices bring, and nothing of the atoms around it: the first run of an overwrite.
+
+        Crash: as if whole atoms were written; recovery does that, from the journal.
+        """
+        pool = self._journal.new
+        for block in self._splices.blocks():
+            for start, low, high in zip(block.starts, block.news, block.news[1:], strict=False):
+                for at in range(low, high, WINDOW_BYTES):
+                    self._write(start + at - low, pool.read(at, min(WINDOW_BYTES, high - at)))
+            if self._report is not None:
+                self._written_bytes += total * len(block.starts) // self._splices.summary.places
+                self._report(min(self._written_bytes, total), total)
 
     def _replaced_evenly(self, step: Place) -> bytes | None:
         """A dense window of a search and replace, rendered at memory speed; None where it is not one.

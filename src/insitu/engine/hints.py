@@ -32,7 +32,7 @@ class Hints:
         self._splices = splices
         self._source = source
         self._target = target
-        self._fresh = Span(0, 0)
+        self._start = self._stop = self._size = 0
 
     def expect(self, segment: Segment) -> None:
         """Has what a segment reads fetched ahead, where it lies in one place."""
@@ -48,8 +48,11 @@ class Hints:
         return self._splices.extent(step.result).base.moved(step.displacement)
 
     def wrote(self, span: Span) -> None:
-        """Has what was written one after the other written out, piece by piece."""
-        self._fresh = Span(self._fresh.start if span.start == self._fresh.stop else span.start, span.stop)
-        if self._fresh.size >= BEHIND_BYTES:
-            self._target.begin_sync(self._fresh)
-            self._fresh = Span(span.stop, span.stop)
+        """Has what was written, in ascending order, written out piece by piece."""
+        if span.start < self._stop:
+            self._start, self._size = span.start, 0
+        self._stop = span.stop
+        self._size += span.size
+        if self._size >= BEHIND_BYTES:
+            self._target.begin_sync(Span(self._start, self._stop))
+            self._start, self._size = self._stop, 0

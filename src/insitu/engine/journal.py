@@ -130,7 +130,10 @@ class Journal:
 
     def _flush(self) -> None:
         if self._unwritten:
-            self.file.write(self._end - len(self._unwritten), self._unwritten)
+            start = self._end - len(self._unwritten)
+            self.file.write(start, self._unwritten)
+            if len(self._unwritten) >= PAYLOAD_BYTES:
+                self.file.begin_sync(Span(start, self._end))
             self._unwritten = bytearray()
 
     # Progress

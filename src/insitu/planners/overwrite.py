@@ -47,9 +47,10 @@ class Overwrite:
     def covers(self) -> Iterator[Span]:
         """The changed atoms of the base, joined where they touch."""
         for region in changed(self.splices, self.layout.atom_bytes):
-            cover = Span(region.start, min(region.stop, self.base_size))
-            if cover.size:
-                yield cover
+            if region.stop <= self.base_size:
+                yield region
+            elif region.start < self.base_size:
+                yield Span(region.start, self.base_size)
 
     def segments(self) -> Iterator[Segment]:
         """A single segment: it reads nothing from the target, so it can always run again."""
@@ -59,6 +60,9 @@ class Overwrite:
         if self.result_size > self.base_size:
             yield Resize(self.result_size)
         for region in changed(self.splices, self.layout.atom_bytes):
+            if region.stop <= min(region.start + WINDOW_BYTES, self.result_size):
+                yield Place(region, region.start)
+                continue
             for window in windows(Span(region.start, min(region.stop, self.result_size))):
                 yield Place(window, window.start)
         if self.result_size < self.base_size:
@@ -71,41 +75,48 @@ def changed(splices: Splices, atom: int) -> Iterator[Span]:
     Base and result agree on where a stretch begins and ends; only the last may be open, when the size
     changes: it then reaches to the end of the longer of the two.
     """
+    end = max(splices.base_size, splices.result_size)
     pending: Span | None = None
-    for region in _regions(splices, atom):
-        if pending is not None and region.start <= pending.stop:
-            pending = Span(pending.start, max(region.stop, pending.stop))
-            continue
-        if pending is not None:
+    for regions in _regions(splices, atom):
+        first, *others = regions
+        if pending is not None and first.start <= pending.stop:
+            first = Span(pending.start, max(first.stop, pending.stop))
+        elif pending is not None:
             yield pending
-        pending = region
+        # The regions of one list do not touch: all but its last are as they will be.
+        pending = others[-1] if others else first
+        if others:
+            yield first
+            yield from others[:-1]
     if pending is not None:
-        end = max(splices.base_size, splices.result_size)
         yield Span(pending.start, min(pending.stop, end))
 
 
-def _regions(splices: Splices, atom: int) -> Iterator[Span]:
+def _regions(splices: Splices, atom: int) -> Iterator[list[Span]]:
+    """Yields what changes in whole atoms, in lists whose spans are ascending and apart from each other."""
     open_at: int | None = None
     for block in splices.blocks():
         if open_at is None and len(block.starts) >= _VECTOR_SPLICES and _same_sizes(block):
-            yield from _vector_regions(block, atom)
+            yield _vector_regions(block, atom)
             continue
-        for i, start in enumerate(block.starts):
+        for i, change in enumerate(block.starts):
             if open_at is None:
-                open_at = start
+                open_at = change
             if block.displacement(i) == 0:
-                yield Span(floor(open_at, atom), max(ceil(block.stop(i), atom), floor(open_at, atom) + atom))
+                yield [
+                    Span(floor(open_at, atom), max(ceil(block.stop(i), atom), floor(open_at, atom) + atom))
+                ]
                 open_at = None
     if open_at is not None:
         end = max(splices.base_size, splices.result_size)
-        yield Span(floor(open_at, atom), max(end, floor(open_at, atom)))
+        yield [Span(floor(open_at, atom), max(end, floor(open_at, atom)))]
 
 
 def _same_sizes(block: Block) -> bool:
     return array("q", block.olds) == array("q", block.news)
 
 
-def _vector_regions(block: Block, atom: int) -> Iterator[Span]:
+def _vector_regions(block: Block, atom: int) -> list[Span]:
     import numpy as np
 
     starts = vector(block.starts)
@@ -114,7 +125,7 @@ def _vector_regions(block: Block, atom: int) -> Iterator[Span]:
     high = stops + -stops % atom
     first = np.flatnonzero(np.concatenate(([True], low[1:] > high[:-1])))
     last = np.concatenate((first[1:] - 1, [len(low) - 1]))
-    yield from map(Span, low[first].tolist(), high[last].tolist())
+    return list(map(Span, low[first].tolist(), high[last].tolist()))
 
 
 def plan(splices: Splices, facts: Facts, policy: Policy, target: Target) -> Plan | Rejected:
