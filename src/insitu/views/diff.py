@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from insitu.core.protocols import Reader
 from insitu.core.spans import Span
@@ -12,6 +12,10 @@ from insitu.core.spans import Span
 HUNKS_MAX = 20
 LINES_MAX = 20
 LINE_BYTES_MAX = 240
+
+# Changes in neighbouring lines are joined to hunks of so many: where every line changes, each hunk is shown
+# whole, and the twentieth is reached without looking at the millionth change.
+JOINED_LINES = 8
 
 
 class Change(Protocol):
@@ -31,43 +35,62 @@ def unified(before: Reader, after: Reader, changes: Iterable[Change], name: str,
     Cost: reads the shown lines only.
     """
     lines = [f"--- {name}", f"+++ {name} (edited)"]
-    for shown, (base, current) in enumerate(_hunks(before, changes, context)):
+    for shown, hunk in enumerate(_hunks(before, changes, context)):
         if shown == HUNKS_MAX:
             lines.append("... more places are not shown")
             break
-        lines += _hunk(before, after, base, current, context)
+        lines += _shown_hunk(before, after, hunk)
     return "\n".join(lines) + "\n"
 
 
-def _hunks(before: Reader, changes: Iterable[Change], context: int) -> Iterator[tuple[Span, Span]]:
-    """Joins changes whose lines and context would overlap."""
-    pending: tuple[Span, Span] | None = None
+class _Hunk(NamedTuple):
+    """Changes that are shown together, with so many lines before and behind."""
+
+    base: Span
+    current: Span
+    lead: int
+    trail: int
+
+
+def _hunks(before: Reader, changes: Iterable[Change], context: int) -> Iterator[_Hunk]:
+    """Joins changes whose lines and context would overlap, while they can be shown whole."""
+    pending: _Hunk | None = None
     for change in changes:
-        if pending is not None and _near(before, pending[0], change.base, context):
-            pending = (
-                Span(pending[0].start, change.base.stop),
-                Span(pending[1].start, change.current.stop),
-            )
-            continue
+        lead = context
         if pending is not None:
-            yield pending
-        pending = (change.base, change.current)
+            meets = _meet(before, pending.base, change.base, context)
+            if meets and _has_room(before, pending.base):
+                pending = pending._replace(
+                    base=Span(pending.base.start, change.base.stop),
+                    current=Span(pending.current.start, change.current.stop),
+                )
+                continue
+            lead = 0 if meets else context
+            yield pending._replace(trail=lead)
+        pending = _Hunk(change.base, change.current, lead, context)
     if pending is not None:
         yield pending
 
 
-def _near(before: Reader, first: Span, second: Span, context: int) -> bool:
-    """Whether the context behind one change and that before the next would meet."""
+def _meet(before: Reader, first: Span, second: Span, context: int) -> bool:
+    """Whether the context behind one change and that before the next would overlap."""
     gap = second.start - first.stop
     if gap > 2 * (context + 1) * LINE_BYTES_MAX:
         return False
-    # What is too large to be shown need not be counted.
-    return first.size > LINES_MAX * LINE_BYTES_MAX or before.read(first.stop, gap).count(b"\n") <= 2 * context
+    return before.read(first.stop, gap).count(b"\n") <= 2 * context
 
 
-def _hunk(before: Reader, after: Reader, base: Span, current: Span, context: int) -> Iterator[str]:
-    lead = _lines_before(before, base.start, context)
-    trail = _lines_after(before, base.stop, context)
+def _has_room(before: Reader, span: Span) -> bool:
+    """Whether a hunk may become larger."""
+    if span.size > LINES_MAX * LINE_BYTES_MAX:
+        return False
+    return before.read(span.start, span.size).count(b"\n") < JOINED_LINES
+
+
+def _shown_hunk(before: Reader, after: Reader, hunk: _Hunk) -> Iterator[str]:
+    base, current = hunk.base, hunk.current
+    lead = _lines_before(before, base.start, hunk.lead)
+    trail = _lines_after(before, base.stop, hunk.trail)
     # Old and new are shown as whole lines: the change with what shares its first and last line.
     head, tail = lead[-1] if lead else b"", trail[0] if trail else b""
     old, new = _text(before, base), _text(after, current)
@@ -114,8 +137,9 @@ def _lines_before(reader: Reader, offset: int, count: int) -> list[bytes]:
 def _lines_after(reader: Reader, offset: int, count: int) -> list[bytes]:
     """The rest of the line of ``offset``, and up to ``count`` lines behind it."""
     stop = min(reader.size, offset + (count + 1) * LINE_BYTES_MAX)
-    lines = reader.read(offset, stop - offset).split(b"\n")
-    return [line + (b"\n" if i + 1 < len(lines) else b"") for i, line in enumerate(lines)][: count + 1]
+    *ended, last = reader.read(offset, stop - offset).split(b"\n")
+    lines = [line + b"\n" for line in ended]
+    return [*lines, last][: count + 1] if last or not lines else lines[: count + 1]
 
 
 def _shown(line: bytes) -> str:

@@ -151,3 +151,16 @@ def test_bytes_that_are_no_text_are_shown_escaped(tmp_path: Path) -> None:
 def test_nothing_pending_is_a_head_without_hunks(tmp_path: Path) -> None:
     diff, _ = pending_diff(tmp_path / "file", b"a\n", [])
     assert diff.count("\n") == 2
+
+
+def test_where_every_line_changes_hunks_follow_one_another(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"".join(b"%02d old\n" % number for number in range(60)))
+    with insitu.open(path) as doc:
+        doc.replace(b"old", b"new")
+        lines = doc.diff().splitlines()
+        doc.discard()
+    numbers = [f"{number:02}" for number in range(60)]
+    assert [line for line in lines if line[:1] == "-"][1:] == [f"-{number} old" for number in numbers]
+    assert [line for line in lines if line[:1] == "+"][1:] == [f"+{number} new" for number in numbers]
+    assert not [line for line in lines if line[:1] == " "], "what changes next is no context"
