@@ -8,30 +8,35 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from insitu.api import (
-        Preview,
+    from insitu.api.editing import (
         append,
         apply,
+        delete,
+        editing,
+        insert,
+        preview_apply,
+        write,
+    )
+    from insitu.api.mass import (
+        preview_replace,
+        replace,
+    )
+    from insitu.api.opening import (
         build_index,
         create,
-        delete,
-        diff,
         doctor,
-        editing,
         extent,
-        history,
         info,
-        insert,
         open,
         pending_below,
-        preview_apply,
-        preview_replace,
         read,
+    )
+    from insitu.api.operations import (
+        diff,
+        history,
         recover,
         redo,
-        replace,
         undo,
-        write,
     )
     from insitu.core.policy import (
         Policy,
@@ -58,31 +63,33 @@ if TYPE_CHECKING:
         Edit,
         parse_edits,
     )
+    from insitu.views.streaming import (
+        Preview,
+    )
 
 _HOMES = {
-    "Preview": "insitu.api",
-    "append": "insitu.api",
-    "apply": "insitu.api",
-    "build_index": "insitu.api",
-    "create": "insitu.api",
-    "delete": "insitu.api",
-    "diff": "insitu.api",
-    "doctor": "insitu.api",
-    "editing": "insitu.api",
-    "extent": "insitu.api",
-    "history": "insitu.api",
-    "info": "insitu.api",
-    "insert": "insitu.api",
-    "open": "insitu.api",
-    "pending_below": "insitu.api",
-    "preview_apply": "insitu.api",
-    "preview_replace": "insitu.api",
-    "read": "insitu.api",
-    "recover": "insitu.api",
-    "redo": "insitu.api",
-    "replace": "insitu.api",
-    "undo": "insitu.api",
-    "write": "insitu.api",
+    "append": "insitu.api.editing",
+    "apply": "insitu.api.editing",
+    "build_index": "insitu.api.opening",
+    "create": "insitu.api.opening",
+    "delete": "insitu.api.editing",
+    "diff": "insitu.api.operations",
+    "doctor": "insitu.api.opening",
+    "editing": "insitu.api.editing",
+    "extent": "insitu.api.opening",
+    "history": "insitu.api.operations",
+    "info": "insitu.api.opening",
+    "insert": "insitu.api.editing",
+    "open": "insitu.api.opening",
+    "pending_below": "insitu.api.opening",
+    "preview_apply": "insitu.api.editing",
+    "preview_replace": "insitu.api.mass",
+    "read": "insitu.api.opening",
+    "recover": "insitu.api.operations",
+    "redo": "insitu.api.operations",
+    "replace": "insitu.api.mass",
+    "undo": "insitu.api.operations",
+    "write": "insitu.api.editing",
     "Policy": "insitu.core.policy",
     "Span": "insitu.core.spans",
     "Document": "insitu.document",
@@ -90,6 +97,7 @@ _HOMES = {
     "Operation": "insitu.engine.history",
     "Recovered": "insitu.engine.recover",
     "InsituError": "insitu.errors",
+    "Preview": "insitu.views.streaming",
     "Edit": "insitu.views.edits",
     "parse_edits": "insitu.views.edits",
 }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from collections.abc import Sequence as Numbers
 from contextlib import ExitStack
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from insitu.core.pieces import Copy, Piece
 from insitu.core.plan import Choice
 from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel, Progress, Reader
+from insitu.core.replacements import listed
 from insitu.core.sequence import Sequence
 from insitu.core.spans import Span
 from insitu.engine.commit import Receipt
@@ -20,23 +22,30 @@ from insitu.engine.recover import recover
 from insitu.engine.session import Held, generation, snapshot, writing
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation, Snapshot
-from insitu.errors import AccessError, ExpectationError, LimitError, RequestError, SpanError, StaleError
+from insitu.errors import AccessError, LimitError, RequestError, StaleError
 from insitu.storage.base import File
 from insitu.views.content import Content
 from insitu.views.diff import unified
 from insitu.views.pending import Sources, commit_pending, plan_pending
 from insitu.views.raw import RawFile
-from insitu.views.replacing import check_count
+from insitu.views.readable import Readable
+from insitu.views.replacing import Replace
+from insitu.views.streaming import MassEdit, Source
 from insitu.views.text import Encoding, checked_codec, encoding_of
 
 if TYPE_CHECKING:
+    from insitu.views.csv import Csv
+    from insitu.views.json import Json
+    from insitu.views.jsonl import Jsonl
     from insitu.views.lines import Lines
+    from insitu.views.markdown import Markdown
+    from insitu.views.records import Records
 
 # A document keeps its pending edits in memory, about 300 bytes each; insitu.replace streams any number.
-MATCHES_MAX = 1_000_000
+PENDING_MAX = 1_000_000
 
 
-class Document:
+class Document(Readable):
     """One file, open for reading or editing; belongs to one thread.
 
     Works as a context manager: the end of the block commits, an exception discards. Indexes and slices
@@ -83,6 +92,7 @@ class Document:
         self._content = Content(self._base, self.sequence, self._sources.open)
         self._index: LineIndex | None = None
         self._lines: Lines | None = None
+        self._padding_bytes = 0
 
     # What it is
 
@@ -90,11 +100,6 @@ class Document:
     def path(self) -> str:
         """The file's path, every symbolic link followed."""
         return self.site.path
-
-    @property
-    def size(self) -> int:
-        """Bytes of the current content."""
-        return self.sequence.size
 
     @property
     def changed(self) -> bool:
@@ -129,27 +134,11 @@ class Document:
             self._encoding = encoding_of(self._base)
         return self._encoding
 
-    def __len__(self) -> int:
-        return self.size
-
-    def __bool__(self) -> bool:
-        return True
-
     def __repr__(self) -> str:
         state = "changed" if self.changed else "unchanged"
         return f"<insitu.Document {self.path!r}, {self.size:,} bytes, {state}>"
 
     # Reading
-
-    def read(self, offset: int, size: int) -> bytes:
-        """Exactly the bytes ``[offset, offset + size)`` of the current content."""
-        self._check(Span(offset, offset + size))
-        return self._content.read(offset, size)
-
-    def read_into(self, offset: int, buffer: memoryview) -> None:
-        """Fills a writable buffer from ``offset``."""
-        self._check(Span(offset, offset + len(buffer)))
-        self._content.read_into(offset, buffer)
 
     def read_many(self, offsets: Numbers[int], size: int) -> list[bytes]:
         """Reads ``size`` bytes at each offset, in order.
@@ -161,55 +150,6 @@ class Document:
         from insitu.scan.batch import read_many
 
         return read_many(self._base.file.fileno(), self._base.size, offsets, size)
-
-    def __getitem__(self, key: int | slice) -> int | bytes:
-        if isinstance(key, slice):
-            start, stop, step = key.indices(self.size)
-            data = self._content.read(min(start, stop), max(0, stop - start)) if step > 0 else b""
-            if step > 0:
-                return data[::step]
-            first = range(start, stop, step)
-            return self._content.read(first[-1], start - first[-1] + 1)[::-1][::-step] if first else b""
-        return self.read(self._index_of(key), 1)[0]
-
-    def __iter__(self) -> Iterator[int]:
-        from insitu.scan.windows import windows
-
-        for window in windows(self._content):
-            yield from bytes(window.own)
-
-    def __contains__(self, item: int | bytes) -> bool:
-        return self.find(bytes((item,)) if isinstance(item, int) else item) >= 0
-
-    def find(
-        self, pattern: bytes | str, start: int = 0, stop: int | None = None, *, regex: bool = False
-    ) -> int:
-        """Offset of the first match in ``[start, stop)``; -1 where there is none."""
-        from insitu.scan.search import find
-
-        found = find(self._content, self._pattern(pattern, regex), start, stop)
-        return -1 if found is None else found.start
-
-    def finditer(
-        self, pattern: bytes | str, start: int = 0, stop: int | None = None, *, regex: bool = False
-    ) -> Iterator[Span]:
-        """Yields the spans of the matches in ``[start, stop)``, ascending, not overlapping, lazily."""
-        from insitu.scan.search import finditer
-
-        return finditer(self._content, self._pattern(pattern, regex), start, stop)
-
-    def count(
-        self,
-        pattern: bytes | str,
-        *,
-        regex: bool = False,
-        progress: Progress | None = None,
-        cancel: Cancel | None = None,
-    ) -> int:
-        """How many matches there are, by a scan on every core."""
-        from insitu.scan.search import count
-
-        return count(self._content, self._pattern(pattern, regex), progress=progress, cancel=cancel)
 
     def file(self) -> RawFile:
         """A file object over the current content; its writes are pending edits."""
@@ -223,6 +163,42 @@ class Document:
 
             self._lines = Lines(self)
         return self._lines
+
+    @lines.setter
+    def lines(self, texts: Iterable[str]) -> None:
+        """Assigns all lines; ``doc.lines += [...]`` appends."""
+        if texts is not self._lines:
+            self.lines[:] = texts
+
+    def csv(self, **dialect: Any) -> Csv:
+        """The current content as rows of cells. Arguments as ``insitu.views.csv.Csv``."""
+        from insitu.views.csv import Csv
+
+        return Csv(self, **dialect)
+
+    def markdown(self) -> Markdown:
+        """The current content as sections. See ``insitu.views.markdown.Markdown``."""
+        from insitu.views.markdown import Markdown
+
+        return Markdown(self)
+
+    def jsonl(self) -> Jsonl:
+        """The current content as one JSON value to a line. See ``insitu.views.jsonl.Jsonl``."""
+        from insitu.views.jsonl import Jsonl
+
+        return Jsonl(self)
+
+    def json(self) -> Json:
+        """The current content as one JSON document. See ``insitu.views.json.Json``."""
+        from insitu.views.json import Json
+
+        return Json(self)
+
+    def records(self, dtype: Any, *, offset: int = 0) -> Records:
+        """The bytes from ``offset`` on as records of one size. See ``insitu.views.records.Records``."""
+        from insitu.views.records import Records
+
+        return Records(self, dtype, offset=offset)
 
     def open_source(self, path: str) -> Reader:
         """Another file that pasted pieces come from, as it was when it was first asked for."""
@@ -305,34 +281,29 @@ class Document:
             regex: ``old`` is an expression in RE2's syntax, ``new`` may refer to groups as ``\1``.
 
         Raises:
-            ExpectationError: there are more or fewer matches than expected.
+            NoMatchError, ExpectationError: there are more or fewer matches than expected.
             LimitError: more than a million; ``insitu.replace`` streams any number.
         """
-        from insitu.scan.search import locate
+        return self.make(Replace(old, new, count, expect, regex))
 
-        check_count(count)
-        pattern = self._pattern(old, regex)
-        template = pattern.template(self.text.encode(new) if isinstance(new, str) else bytes(new))
+    def make(self, edit: MassEdit, *, progress: Progress | None = None, cancel: Cancel | None = None) -> int:
+        """Makes a mass edit over the current content, as one pending edit; returns how many places changed.
+
+        Raises:
+            LimitError: more than a million; the one-call verbs stream any number.
+            InsituError: as the edit says; nothing was changed.
+        """
         edits: list[tuple[Span, bytes]] = []
-        for matches in locate(self._content, pattern):
-            spans = map(Span, matches.starts.tolist(), matches.stops.tolist())
-            edits += zip(spans, matches.replacements(template), strict=True)
-            if expect is None and count is not None and len(edits) >= count:
-                break
-            if len(edits) > MATCHES_MAX:
+        source = Source(self._content, self.text, self.path)
+        for batch in edit.batches(source, progress, cancel):
+            edits += listed(batch)
+            if len(edits) > PENDING_MAX:
                 raise LimitError(
-                    f"There are more than {MATCHES_MAX:,} matches, too many to keep pending.",
-                    hint="insitu.replace(path, old, new) streams any number in one commit.",
+                    f"More than {PENDING_MAX:,} places would change, too many to keep pending.",
+                    hint="The one-call verbs, as insitu.replace, stream any number in one commit.",
                 )
-        if expect is not None and len(edits) != expect:
-            raise ExpectationError(
-                f"{len(edits)} matches instead of the {expect} expected; nothing was replaced.",
-                hint="Look at them with doc.finditer.",
-                found=len(edits),
-                expected=expect,
-            )
-        self.replace_spans(edits if count is None else edits[:count])
-        return len(edits) if count is None else min(len(edits), count)
+        self.replace_spans(edits)
+        return len(edits)
 
     def replace_span(self, span: Span, data: bytes) -> None:
         """Replaces a span of the current content by bytes of any size; one undoable edit."""
@@ -343,6 +314,26 @@ class Document:
         """Replaces many spans at once: sorted, disjoint, all in present coordinates; one undoable edit."""
         self._check_writable(Span(0, 0))
         self.sequence.replace_many(edits)
+
+    def replace_padded(self, span: Span, head: bytes, tail: bytes = b"", *, filler: bytes = b" ") -> int:
+        """Replaces a span by ``head``, filler and ``tail``: so much that nothing behind it has to move.
+
+        A change of size is rounded up to whole blocks, which the disk inserts or collapses; one that is
+        less than a block smaller is filled up. A disk without ranges gets only the latter.
+
+        Args:
+            filler: one byte that means nothing between head and tail.
+
+        Returns:
+            How many bytes of filler; the receipt of the commit adds them up.
+        """
+        facts = self.site.facts()
+        growth = len(head) + len(tail) - span.size
+        block = max(facts.atom_bytes, facts.block_bytes)
+        count = -growth % block if facts.ranges or -block < growth < 0 else 0
+        self.replace_span(span, head + filler * count + tail)
+        self._padding_bytes += count
+        return count
 
     def undo(self) -> bool:
         """Takes the last pending edit back; False where there is none."""
@@ -355,6 +346,7 @@ class Document:
     def discard(self) -> None:
         """Drops everything pending."""
         self.sequence.clear()
+        self._padding_bytes = 0
 
     # Committing
 
@@ -401,6 +393,7 @@ class Document:
             # The lock is on the inode that was swapped out: it is taken anew on the one swapped in.
             self._open.close()
             self._held = self._open.enter_context(writing(self.site, self.policy, self.lock_timeout_s))
+        receipt = replace(receipt, padding_bytes=self._padding_bytes)
         self._start()
         return receipt
 
@@ -451,30 +444,6 @@ class Document:
                 self.commit()
         finally:
             self.close()
-
-    def _pattern(self, pattern: bytes | str, regex: bool) -> Any:
-        from insitu.scan.search import compile_literal, compile_regex
-
-        if regex:
-            return compile_regex(pattern)
-        text = self.text.encode(pattern) if isinstance(pattern, str) else bytes(pattern)
-        return compile_literal(text)
-
-    def _index_of(self, key: int) -> int:
-        index = key + self.size if key < 0 else key
-        if not 0 <= index < self.size:
-            raise SpanError(
-                f"There is no byte {key}; the content has {self.size:,}.", index=key, size=self.size
-            )
-        return index
-
-    def _check(self, span: Span) -> None:
-        if not 0 <= span.start <= span.stop <= self.size:
-            raise SpanError(
-                f"Bytes {span.start}:{span.stop} do not lie in the {self.size:,} bytes of {self.path}.",
-                span=span,
-                size=self.size,
-            )
 
     def _check_writable(self, span: Span) -> None:
         if self.read_only:

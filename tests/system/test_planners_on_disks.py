@@ -110,7 +110,7 @@ def test_a_forced_planner_makes_what_the_model_makes(disk: Path, planner: str) -
 def test_the_portable_volume_makes_what_the_model_makes(
     tmp_path: Path, planner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("insitu.api.local_volume", PortableVolume)
+    monkeypatch.setattr("insitu.api.opening.local_volume", PortableVolume)
     assert isinstance(insitu.open.__globals__["local_volume"](), PortableVolume)
     assert check_planner(tmp_path / "file", planner, 5)
 

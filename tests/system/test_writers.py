@@ -32,7 +32,7 @@ for edit in range(edits):
         case 1: insitu.insert(path, 0, token, **options)
         case 2: insitu.replace(path, b"[%02d:%02d]" % (process, edit), token, expect=1, **options)
         case 3:
-            with insitu.api.editing(path, **options) as one:
+            with insitu.editing(path, **options) as one:
                 at = one.document.find(b"(%02d:%02d)" % (process, edit))
                 one.document[at : at + 7] = token
 """

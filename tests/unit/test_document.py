@@ -259,7 +259,7 @@ def test_replace_counts_and_expects(path: Path) -> None:
 
 
 def test_replace_of_too_many_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("insitu.document.MATCHES_MAX", 10)
+    monkeypatch.setattr("insitu.document.PENDING_MAX", 10)
     path = tmp_path / "file"
     path.write_bytes(b"x" * 50)
     with insitu.open(path) as doc:
@@ -617,3 +617,12 @@ def test_pasting_200_megabytes_takes_flat_memory(tmp_path: Path) -> None:
         assert pasted.read() == TEXT[4:]
     path.unlink()
     source.unlink()
+
+
+def test_all_lines_can_be_assigned_and_added_to(path: Path) -> None:
+    path.write_bytes(b"a\r\nb\r\n")
+    with insitu.open(path) as doc:
+        doc.lines += ["c"]
+        assert doc[:] == b"a\r\nb\r\nc\r\n"
+        doc.lines = ["x", "y"]
+        assert doc[:] == b"x\r\ny\r\n"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from insitu.core.columns import Block, evenly
 from insitu.core.patch import Splice
 from insitu.core.pieces import Copy, Fill, Literal, Piece
 from insitu.core.protocols import Reader
+from insitu.core.replacements import Replacements, Uniform
 from insitu.core.spans import Span
 from insitu.engine.journal import Journal
 from insitu.engine.pools import PAYLOAD_BYTES, Repeat
@@ -50,26 +51,34 @@ class Spool:
             if len(self._starts) >= BLOCK_SPLICES:
                 self._flush_block()
 
-    def add_columns(self, starts: Any, stops: Any, new: bytes) -> None:
-        """Appends splices that all bring the same bytes, from NumPy columns."""
-        if not new:
-            # Nothing replaced by nothing is no splice.
-            starts, stops = starts[stops > starts], stops[stops > starts]
+    def add_batch(self, batch: Replacements) -> None:
+        """Appends a batch, without a step per splice; nothing in the place of nothing is left out."""
+        import numpy as np
+
+        if isinstance(batch, Uniform):
+            starts, stops, new = batch
+            if not new:
+                starts, stops = starts[stops > starts], stops[stops > starts]
+            sizes = None
+        else:
+            starts, stops, bounds, new = batch
+            sizes = np.diff(bounds)
+            kept = (stops > starts) | (sizes > 0)
+            starts, stops, sizes = starts[kept], stops[kept], sizes[kept]
         if not len(starts):
             return
         self.finish()
         olds = _cumulative(stops - starts, self._olds[-1])
-        news = evenly(self._news[-1], len(new), len(starts))
+        if sizes is None:
+            news = evenly(self._news[-1], len(new), len(starts))
+            if new:
+                self._journal.add_new(Repeat(new, len(starts)))
+        else:
+            news = _cumulative(sizes, self._news[-1])
+            self._journal.add_new(new)
         self._journal.add_splices(Block(_column(starts), olds, news))
-        if new:
-            self._journal.add_new(Repeat(new, len(starts)))
         self._olds = array("q", (olds[-1],))
         self._news = array("q", (news[-1],))
-
-    def add_replacements(self, starts: list[int], stops: list[int], news: Iterator[bytes]) -> None:
-        """Appends splices that each bring bytes of their own; ``news`` may go on longer."""
-        spans = map(Span, starts, stops)
-        self.add(Splice(span, (Literal(new),)) for span, new in zip(spans, news, strict=False))
 
     def finish(self) -> None:
         """Writes what is still gathered."""

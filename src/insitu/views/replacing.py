@@ -1,28 +1,24 @@
-"""Search and replace as a stream: any number of matches, flat memory, one commit."""
+"""Search and replace as a mass edit: any number of matches, flat memory, one commit."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
-from insitu.core.policy import Policy
-from insitu.core.protocols import Cancel, Progress, Reader
-from insitu.engine.commit import Draft
-from insitu.engine.session import generation, writing
-from insitu.engine.site import Site
-from insitu.engine.snapshot import Snapshot
-from insitu.engine.spool import Spool
+from insitu.core.protocols import Cancel, Progress
+from insitu.core.replacements import Replacements, Uniform, filled
 from insitu.errors import ExpectationError, NoMatchError, RequestError
-from insitu.views.text import encoding_of
+from insitu.views.streaming import Source
+from insitu.views.text import Encoding
 
 Engine = Literal["auto", "re2", "re"]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What to replace by what, and how often.
+class Replace:
+    """What to replace by what, and how often: a mass edit.
 
     Args:
         count: how many at most; None means all.
@@ -39,77 +35,44 @@ class Request:
     def __post_init__(self) -> None:
         check_count(self.count)
 
+    def unit(self, text: Encoding) -> bytes | None:
+        """What each splice replaces, where that is the same for all."""
+        return None if self.regex else _bytes_of(self.old, text)
 
-@dataclass(frozen=True, slots=True)
-class Located:
-    """The replacements, spooled into a draft that waits to be committed or discarded."""
+    def batches(
+        self, source: Source, progress: Progress | None = None, cancel: Cancel | None = None
+    ) -> Iterator[Replacements]:
+        """Yields the replacements, by one scan on every core.
 
-    draft: Draft
-    base: Snapshot
-    count: int
-    replaced_unit: bytes | None
-    """What each replaces, where it is the same for all."""
+        Raises:
+            NoMatchError, ExpectationError: not as many matches as expected.
+        """
+        from insitu.scan.search import compile_literal, compile_regex, locate
 
-
-@contextmanager
-def locating(
-    site: Site,
-    request: Request,
-    policy: Policy,
-    lock_timeout_s: float,
-    progress: Progress | None = None,
-    cancel: Cancel | None = None,
-) -> Iterator[Located]:
-    """Locks a file, locates all matches and spools their replacements; the block commits or discards.
-
-    Raises:
-        NoMatchError, ExpectationError: not as many matches as expected.
-
-    Cost: one scan on every core; memory for a batch of matches; the draft on disk holds their columns.
-    """
-    with writing(site, policy, lock_timeout_s, cancel) as held:
-        base = Snapshot(held.target, generation(site, held.target))
-        draft = Draft(site, held.target, policy, lock_wait_s=held.lock_wait_s)
-        with draft.filling():
-            count, unit = _spool(draft, base, request, progress, cancel)
-            _check_expected(request.expect, count, site.path)
-        yield Located(draft, base, count, unit)
-
-
-def _spool(
-    draft: Draft, base: Snapshot, request: Request, progress: Progress | None, cancel: Cancel | None
-) -> tuple[int, bytes | None]:
-    """Returns how many matches were spooled, and what each replaces where that is the same for all."""
-    from insitu.scan.search import compile_literal, compile_regex, locate
-
-    new = _bytes_of(request.new, base)
-    if request.regex:
-        unit, pattern = None, compile_regex(request.old, engine=request.engine)
+        new = _bytes_of(self.new, source.text)
+        if self.regex:
+            pattern = compile_regex(self.old, engine=self.engine)
+        else:
+            pattern = compile_literal(_bytes_of(self.old, source.text))
         template = pattern.template(new)
-        constant = template.constant
-    else:
-        unit = _bytes_of(request.old, base)
-        pattern, template, constant = compile_literal(unit), None, new
-    spool = Spool(draft.journal, base, _no_source)
-    count = 0
-    for matches in locate(base, pattern, progress=progress, cancel=cancel):
-        taken = len(matches)
-        if request.count is not None and request.expect is None:
-            taken = min(taken, request.count - count)
-        if constant is not None:
-            spool.add_columns(matches.starts[:taken], matches.stops[:taken], constant)
-        elif template is not None:
-            starts, stops = matches.starts[:taken].tolist(), matches.stops[:taken].tolist()
-            spool.add_replacements(starts, stops, matches.replacements(template))
-        count += taken
-        if request.expect is None and count == request.count:
-            break
-    spool.finish()
-    return count, unit
+        count = 0
+        for matches in locate(source.reader, pattern, progress=progress, cancel=cancel):
+            taken = len(matches)
+            if self.count is not None and self.expect is None:
+                taken = min(taken, self.count - count)
+            starts, stops = matches.starts[:taken], matches.stops[:taken]
+            if (constant := template.constant) is not None:
+                yield Uniform(starts, stops, constant)
+            else:
+                yield filled(starts, stops, list(islice(matches.replacements(template), taken)))
+            count += taken
+            if self.expect is None and count == self.count:
+                break
+        _check_expected(self.expect, count, source.path)
 
 
-def _bytes_of(text: bytes | str, base: Snapshot) -> bytes:
-    return encoding_of(base).encode(text) if isinstance(text, str) else bytes(text)
+def _bytes_of(text: bytes | str, encoding: Encoding) -> bytes:
+    return encoding.encode(text) if isinstance(text, str) else bytes(text)
 
 
 def _check_expected(expect: int | None, count: int, path: str) -> None:
@@ -132,7 +95,3 @@ def check_count(count: int | None) -> None:
     """
     if count is not None and count < 0:
         raise RequestError(f"{count} matches cannot be replaced.", hint="Leave count out to replace all.")
-
-
-def _no_source(path: str) -> Reader:
-    raise RequestError(f"A replacement cannot copy from {path}.")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from insitu.core.columns import render
 from insitu.core.patch import Patch, Splice
 from insitu.core.pieces import Copy, Fill, Literal
+from insitu.core.replacements import Uniform, varied
 from insitu.core.spans import Span
 from insitu.engine import journal as journals
 from insitu.engine import pools, spool
@@ -89,10 +90,10 @@ def test_what_is_spooled_is_the_patch(cuts, contents) -> None:
 def test_columns_and_splices_may_take_turns() -> None:
     journal, spooled, _ = begun()
     spooled.add([Splice(Span(1, 3), (Literal(b"one"),))])
-    spooled.add_columns(np.array([10, 20, 30]), np.array([12, 21, 30]), b"new")
+    spooled.add_batch(Uniform(np.array([10, 20, 30]), np.array([12, 21, 30]), b"new"))
     spooled.add([Splice(Span(40, 41), (Fill(0, 5),))])
-    spooled.add_columns(np.array([50, 60, 70]), np.array([52, 60, 74]), b"")
-    spooled.add_replacements([80, 90], [81, 90], iter([b"eighty", b"ninety", b"more than are taken"]))
+    spooled.add_batch(Uniform(np.array([50, 60, 70]), np.array([52, 60, 74]), b""))
+    spooled.add_batch(varied([(Span(80, 81), b"eighty"), (Span(85, 85), b""), (Span(90, 90), b"ninety")]))
     spooled.finish()
     made = [(1, 3, b"one"), (10, 12, b"new"), (20, 21, b"new"), (30, 30, b"new"), (40, 41, bytes(5))]
     made += [(50, 52, b""), (70, 74, b""), (80, 81, b"eighty"), (90, 90, b"ninety")]
@@ -103,8 +104,9 @@ def test_columns_and_splices_may_take_turns() -> None:
 
 def test_empty_columns_are_nothing() -> None:
     journal, spooled, _ = begun()
-    spooled.add_columns(np.array([], np.int64), np.array([], np.int64), b"new")
-    spooled.add_columns(np.array([5, 6]), np.array([5, 6]), b"")
+    spooled.add_batch(Uniform(np.array([], np.int64), np.array([], np.int64), b"new"))
+    spooled.add_batch(varied([]))
+    spooled.add_batch(Uniform(np.array([5, 6]), np.array([5, 6]), b""))
     spooled.finish()
     assert journal.splices.summary.places == 0 and journal.new.size == 0
 

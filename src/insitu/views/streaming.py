@@ -1,0 +1,152 @@
+"""Mass edits: located in one scan under the lock, spooled as columns, committed as one operation.
+
+Any number of changes in flat memory. What is changed, and by what, is for the mass edit to say; a format
+adds one by writing a class with ``batches``, and it works on files (``streaming``) and on documents
+(``Document.make``) alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from insitu.core.plan import Choice
+from insitu.core.policy import Policy
+from insitu.core.protocols import Cancel, Progress, Reader
+from insitu.core.replacements import Replacements, gathered
+from insitu.engine.commit import Draft, Receipt
+from insitu.engine.session import generation, writing
+from insitu.engine.site import Site
+from insitu.engine.snapshot import Generation, Snapshot
+from insitu.engine.spool import Spool
+from insitu.errors import RequestError
+from insitu.views.diff import unified
+from insitu.views.operation import Rendered, changes_of
+from insitu.views.text import Encoding, encoding_of
+
+
+class Source(NamedTuple):
+    """What a mass edit is made over: the bytes, the encoding of their text, and a name for messages."""
+
+    reader: Reader
+    text: Encoding
+    path: str
+
+
+class MassEdit(Protocol):
+    """Any number of changes, told in one pass."""
+
+    def batches(
+        self, source: Source, progress: Progress | None = None, cancel: Cancel | None = None
+    ) -> Iterator[Replacements]:
+        """Yields what is replaced by what, sorted and disjoint, in coordinates of the source.
+
+        Raises:
+            InsituError: the edit does not fit the source; nothing is changed then.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a verb would do: its plan, a bounded diff, and how many places it would change."""
+
+    choice: Choice | None
+    diff: str
+    splices: int
+
+
+def unchanged(generation: Generation) -> Receipt:
+    """The receipt of an edit that changed nothing."""
+    return Receipt(
+        operation=0,
+        before=generation,
+        after=generation,
+        plan="nothing",
+        splices=0,
+        size_before=generation.size,
+        size_after=generation.size,
+        bytes_read=0,
+        bytes_written=0,
+        seconds=0.0,
+        lock_wait_s=0.0,
+    )
+
+
+class Stream:
+    """A locked file and the draft that a mass edit flows into; then committed, or previewed and dropped."""
+
+    def __init__(self, draft: Draft, base: Snapshot, text: Encoding) -> None:
+        self._draft = draft
+        self.base = base
+        self.text = text
+        self._spool = Spool(draft.journal, base, _no_source)
+
+    @property
+    def source(self) -> Source:
+        """What the mass edit reads."""
+        return Source(self.base, self.text, self._draft.site.path)
+
+    @property
+    def count(self) -> int:
+        """How many places change, once all was spooled."""
+        return self._draft.journal.splices.summary.places
+
+    def spool(self, batches: Iterable[Replacements]) -> None:
+        """Takes in all batches; the draft is dropped if one cannot be made."""
+        with self._draft.filling():
+            for batch in gathered(batches):
+                self._spool.add_batch(batch)
+            self._spool.finish()
+
+    def commit(
+        self,
+        *,
+        replaced_unit: bytes | None = None,
+        progress: Progress | None = None,
+        cancel: Cancel | None = None,
+    ) -> Receipt:
+        """Makes the changes. Arguments as ``Draft.commit``."""
+        if not self.count:
+            self._draft.discard()
+            return unchanged(self.base.generation)
+        return self._draft.commit(replaced_unit=replaced_unit, progress=progress, cancel=cancel)
+
+    def preview(self) -> Preview:
+        """What ``commit`` would do; the draft is dropped and the file not touched."""
+        try:
+            journal = self._draft.journal
+            if not self.count:
+                return Preview(None, "", 0)
+            after = Rendered(self.base, journal.splices, journal.new)
+            diff = unified(self.base, after, changes_of(journal.splices), self._draft.site.path)
+            return Preview(self._draft.choose(), diff, self.count)
+        finally:
+            self._draft.discard()
+
+
+@contextmanager
+def streaming(
+    site: Site,
+    policy: Policy,
+    lock_timeout_s: float,
+    cancel: Cancel | None = None,
+    text: Encoding | None = None,
+) -> Iterator[Stream]:
+    """Locks a file and begins a draft; the block spools, then commits or previews.
+
+    Args:
+        text: the encoding of the file's text; None means as it seems.
+
+    Cost: memory for two batches; the draft on disk holds the columns.
+    """
+    with writing(site, policy, lock_timeout_s, cancel) as held:
+        base = Snapshot(held.target, generation(site, held.target))
+        text = text or encoding_of(base)
+        yield Stream(Draft(site, held.target, policy, lock_wait_s=held.lock_wait_s), base, text)
+
+
+def _no_source(path: str) -> Reader:
+    raise RequestError(f"A mass edit cannot copy from {path}.")
