@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import traceback
 from typing import Any, Final
 
 import click
@@ -28,6 +27,8 @@ def failed(error: BaseException, arguments: list[str]) -> int:
         arguments: the command line, which tells whether JSON was asked for even where it cannot be parsed.
     """
     if os.environ.get(TRACEBACK_VARIABLE):
+        import traceback
+
         traceback.print_exception(error)
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else InternalError.exit_code

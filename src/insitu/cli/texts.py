@@ -8,7 +8,6 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -17,6 +16,8 @@ from insitu.cli.addresses import typed
 from insitu.errors import AccessError, FileKindError, MissingFileError, RequestError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import insitu
 
 Command = Callable[..., None]
@@ -60,9 +61,9 @@ class Text:
         """Puts the bytes, as they are, in the place of a span; returns how many."""
         import insitu
 
-        if isinstance(self.given, Path) and not os.path.samefile(self.given, doc.path):
+        if isinstance(self.given, os.PathLike) and not os.path.samefile(self.given, doc.path):
             # Copied by the commit, window by window. A file's own bytes are held: they are being moved.
-            piece = insitu.extent(self.given, (0, self.given.stat().st_size))
+            piece = insitu.extent(self.given, (0, os.stat(self.given).st_size))
             doc.replace_span(span, b"")
             doc.insert(span.start, piece)
             return piece.size
@@ -89,6 +90,8 @@ def read_text(
     if digits is not None:
         return Text(parsed_hex(digits), exact=True)
     if source is not None and os.path.isfile(source) and os.path.getsize(source) > _HELD_BYTES_MAX:
+        from pathlib import Path
+
         return Text(Path(source), exact)
     return Text(content_of(source or "-"), exact)
 
