@@ -30,12 +30,13 @@ proof: $(READY) ## the exhaustive crash proofs and the largest files (long)
 	@INSITU_LONG=1 $(BIN)/python -m pytest -m proof
 
 bench: $(READY) ## measure insitu beside its peers
-	@if ! command -v rg >/dev/null; then \
+	@for peer in rg:ripgrep jq:jq; do \
+		command -v "$${peer%%:*}" >/dev/null && continue; \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
-			&& apt-get update -qq && apt-get install -y -qq ripgrep >/dev/null; \
-		then echo "bench: installed ripgrep, one of the peers."; \
-		else echo "bench: ripgrep is missing and could not be installed; its columns show as missing."; fi; \
-	fi
+			&& apt-get update -qq && apt-get install -y -qq "$${peer##*:}" >/dev/null; \
+		then echo "bench: installed $${peer##*:}, one of the peers."; \
+		else echo "bench: $${peer##*:} is missing and could not be installed; its columns show as missing."; fi; \
+	done
 	@$(BIN)/python -m benchmarks
 
 lint: $(READY) ## ruff (rules and format) and mypy --strict
@@ -65,7 +66,7 @@ lock: ## pin every dependency of pyproject.toml, with hashes, in requirements.lo
 	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	$(PYTHON) -m venv "$$folder"; \
 	"$$folder/bin/pip" install $(PIP_OPTIONS) $(PIP_TOOLS); \
-	"$$folder/bin/pip-compile" --quiet --generate-hashes --strip-extras --extra=fast --extra=dev --extra=bench \
+	"$$folder/bin/pip-compile" --quiet --generate-hashes --strip-extras --extra=fast --extra=frames --extra=dev --extra=bench \
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options $(UPGRADE) \
 		--output-file=requirements.lock pyproject.toml
 

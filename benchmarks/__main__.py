@@ -11,15 +11,16 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from benchmarks import edits, inputs, machine, plot, reads, report, scans
+from benchmarks import edits, format_cases, inputs, machine, plot, reads, report, scans
 from benchmarks.cases import Bench, Case
+from benchmarks.format_inputs import format_inputs
 from benchmarks.measure import BYTECODE, ROOT, bare_interpreter, measure
 
 RUNS = Path(__file__).with_name("runs")
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 SIZE_LEAST = 4_000_000
-# The input, its copy, what a peer writes beside that, and what insitu keeps for undo.
-SPACE_FACTOR = 4.5
+# The inputs (log, CSV, JSON Lines, Markdown), a copy, what a peer writes beside it, what is kept for undo.
+SPACE_FACTOR = 6
 
 
 def main() -> int:
@@ -52,8 +53,9 @@ def _bench(arguments: argparse.Namespace, folder: Path) -> int:
             f"benchmarks: {arguments.size * SPACE_FACTOR:,.0f} bytes are needed there, {free:,} are free"
         )
     _tell(f"making {arguments.size:,} bytes of log")
-    bench = Bench(folder, inputs.make(folder, arguments.size))
-    cases = _chosen([case for part in (edits, scans, reads) for case in part.cases(bench)], arguments.only)
+    bench = Bench(folder, inputs.make(folder, arguments.size), format_inputs(folder, arguments.size))
+    parts = (edits, scans, reads, format_cases)
+    cases = _chosen([case for part in parts for case in part.cases(bench)], arguments.only)
     bare = bare_interpreter(folder)
     results = []
     for case in cases:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
+from benchmarks.format_inputs import FormatInputs
 from benchmarks.inputs import Log
 
 MEMORY_MOST_BYTES = 64 << 20
@@ -22,7 +23,8 @@ class Contestant:
         shown: the command as a reader would type it.
         ours: whether it is insitu.
         inside: whether the process times the call itself, after imports and warming, and prints that.
-        needs: the program without which it cannot run.
+        needs: the program, or Python package, without which it cannot run.
+        slow: whether it takes so long that one timed run has to do.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Contestant:
     ours: bool = False
     inside: bool = False
     needs: str = ""
+    slow: bool = False
 
 
 @dataclass
@@ -44,6 +47,8 @@ class Measured:
     verified: str = ""
     differs: bool = False
     notes: dict[str, float] = field(default_factory=dict)
+    others: int | None = None
+    """How many items it changed that it was not to change; None where nobody counted."""
 
     @property
     def failed(self) -> bool:
@@ -70,6 +75,7 @@ class Target:
         versus: the peers it is compared with: the fastest of them counts. Empty: a limit in seconds.
         least: how many times as fast it is to be.
         most_s: how many seconds it may take.
+        least_bytes_s: how many bytes of the case's input it is to work through in a second.
         why_shown: for a ratio without a limit, why it has none.
     """
 
@@ -77,6 +83,7 @@ class Target:
     versus: tuple[str, ...] = ()
     least: float | None = None
     most_s: float | None = None
+    least_bytes_s: float | None = None
     why_shown: str = ""
 
 
@@ -90,6 +97,7 @@ class Verdict:
     why: str = ""
     versus: str = ""
     least: float | None = None
+    unit: str = "s"
 
     @property
     def is_ratio(self) -> bool:
@@ -109,6 +117,10 @@ class Case:
         expected: the answer, where it is known beforehand.
         per: operations in one run; times are shown per operation.
         unmeasured: why the case cannot be measured on this machine.
+        memory_most_bytes: how much memory ours may take above a bare interpreter.
+        input_bytes: asked for once the input is there: what a contestant works through.
+        others: counts, in the output of the run before, the items that were not to be changed and are.
+        item: what such an item is called.
     """
 
     name: str
@@ -120,6 +132,10 @@ class Case:
     expected: str | None = None
     per: int = 1
     unmeasured: str = ""
+    memory_most_bytes: int = MEMORY_MOST_BYTES
+    input_bytes: Callable[[], int] | None = None
+    others: Callable[[], int] | None = None
+    item: str = ""
 
 
 @dataclass
@@ -132,8 +148,10 @@ class Result:
 
     @property
     def sound(self) -> bool:
-        """Whether no contestant of ours failed and no output differs from the others'."""
-        return not any(each.differs or (each.contestant.ours and each.failed) for each in self.measured)
+        """Whether no contestant of ours failed or changed what it was not to, and no output differs."""
+        return not any(
+            each.differs or (each.contestant.ours and (each.failed or each.others)) for each in self.measured
+        )
 
 
 @dataclass(frozen=True)
@@ -142,28 +160,38 @@ class Bench:
 
     folder: Path
     log: Log
+    formats: FormatInputs
 
 
 def judge(case: Case, measured: Sequence[Measured], interpreter_bytes: int) -> list[Verdict]:
     """Says of every target of the case, and of the memory all of ours took, whether it is met."""
     by_name = {each.contestant.name: each for each in measured}
-    verdicts = [_verdict(target, by_name, case.per) for target in case.targets]
+    verdicts = [_verdict(target, by_name, case) for target in case.targets]
     ours = [each for each in measured if each.contestant.ours and each.seconds]
+    counted = [each.others for each in ours if each.others is not None]
+    if counted:
+        verdicts.append(Verdict(f"other {case.item} changed", sum(counted), not any(counted), unit=case.item))
     if ours:
         most = max(each.peak_bytes for each in ours) - interpreter_bytes
-        text = f"at most {MEMORY_MOST_BYTES >> 20} MiB above a bare interpreter"
-        verdicts.append(Verdict(text, most / (1 << 20), most <= MEMORY_MOST_BYTES))
+        limit = case.memory_most_bytes
+        text = f"at most {limit >> 20} MiB above a bare interpreter"
+        verdicts.append(Verdict(text, most / (1 << 20), most <= limit, unit="MiB"))
     return verdicts
 
 
-def _verdict(target: Target, by_name: Mapping[str, Measured], per: int) -> Verdict:
+def _verdict(target: Target, by_name: Mapping[str, Measured], case: Case) -> Verdict:
     ours = by_name.get(target.of)
     text = _asked(target)
     if ours is None or not ours.seconds:
         return Verdict(text, None, None, f"{target.of}: {ours.why if ours else 'not measured'}")
+    if target.least_bytes_s is not None:
+        assert case.input_bytes is not None
+        rate = case.input_bytes() / ours.median_s
+        return Verdict(text, rate, rate >= target.least_bytes_s, unit="bytes/s")
     if target.most_s is not None:
-        seconds = ours.median_s / per
-        return Verdict(text, seconds, seconds <= target.most_s)
+        seconds = ours.median_s / case.per
+        met = None if target.why_shown else seconds <= target.most_s
+        return Verdict(text, seconds, met, target.why_shown)
     peers = [by_name[name] for name in target.versus if name in by_name and by_name[name].seconds]
     if not peers:
         return Verdict(text, None, None, "no peer was measured")
@@ -174,6 +202,8 @@ def _verdict(target: Target, by_name: Mapping[str, Measured], per: int) -> Verdi
 
 
 def _asked(target: Target) -> str:
+    if target.least_bytes_s is not None:
+        return f"{target.of}: at least {target.least_bytes_s / 1e9:g} GB/s"
     if target.most_s is not None:
         limit = target.most_s * 1e3
         amount = f"{limit:g} ms" if limit >= 1 / 10 else f"{limit * 1e3:g} us"

@@ -10,8 +10,11 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_PROGRAMS = ("rg", "sed", "perl", "tail", "wc")
-_PACKAGES = ("numpy", "stringzilla", "google-re2", "hyperscan", "xxhash", "click")
+_PROGRAMS = ("rg", "sed", "perl", "tail", "wc", "jq")
+_PACKAGES = (
+    *("numpy", "stringzilla", "google-re2", "hyperscan", "xxhash", "click"),
+    *("sqlglot", "msgspec", "pandas", "polars", "duckdb"),
+)
 
 
 def machine(folder: Path) -> dict[str, str | int]:

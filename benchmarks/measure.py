@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def measure(case: Case, runs: int, folder: Path, bare_bytes: int, tell: Callable
     answers: dict[str, str] = {}
     for number in range(runs + 1):
         for each in measured:
-            if each.why:
+            if each.why or (each.contestant.slow and number > 1):
                 continue
             tell(f"{case.name}: {each.contestant.name}, run {number} of {runs}")
             try:
@@ -105,13 +106,15 @@ def measure(case: Case, runs: int, folder: Path, bare_bytes: int, tell: Callable
                 each.seconds.append(sample.seconds)
             else:
                 answers[each.contestant.name] = answer
+                each.others = case.others() if case.others else None
     _compare(case, measured, answers)
     return Result(case, measured, judge(case, measured, bare_bytes))
 
 
 def _missing(contestant: Contestant) -> str:
-    program = contestant.needs
-    return f"missing: {program} is not installed" if program and shutil.which(program) is None else ""
+    needed = contestant.needs
+    found = not needed or shutil.which(needed) is not None or find_spec(needed) is not None
+    return "" if found else f"missing: {needed} is not installed"
 
 
 def _once(case: Case, each: Measured, folder: Path, *, timed: bool) -> tuple[Run, str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cases import Measured, Result, Verdict
+from benchmarks.cases import Case, Measured, Result, Verdict
 
 SCHEMA_VERSION = 1
 # Whole commands are compared: below this the start of an interpreter outweighs the work.
@@ -62,7 +62,7 @@ def table(result: Result, interpreter_bytes: int) -> str:
     """One case: who took part and how long it took, then the targets."""
     ours = next((each for each in result.measured if each.contestant.ours and each.seconds), None)
     lines = [f"{result.case.name}: {result.case.title}"]
-    lines += [_row(each, ours, result.case.per, interpreter_bytes) for each in result.measured]
+    lines += [_row(each, ours, result.case, interpreter_bytes) for each in result.measured]
     lines += [f"  > {_said(verdict)}" for verdict in result.verdicts]
     return "\n".join(lines)
 
@@ -107,11 +107,20 @@ def times(ratio: float) -> str:
     return f"{ratio:,.0f}x" if ratio >= 100 else f"{ratio:.3g}x"
 
 
+def rate(bytes_s: float) -> str:
+    """A speed in the unit that suits it."""
+    return f"{bytes_s / 1e9:.2f} GB/s" if bytes_s >= 1e9 else f"{bytes_s / 1e6:.0f} MB/s"
+
+
+_SHOWN: dict[str, Callable[[float], str]] = {"s": duration, "MiB": "{:.1f} MiB".format, "bytes/s": rate}
+
+
 def _mib(size: float) -> str:
     return f"{size / _MIB:.0f} MiB"
 
 
-def _row(each: Measured, ours: Measured | None, per: int, interpreter_bytes: int) -> str:
+def _row(each: Measured, ours: Measured | None, case: Case, interpreter_bytes: int) -> str:
+    per = case.per
     name = f"  {each.contestant.name:{_NAME_WIDTH}}"
     if not each.seconds:
         return f"{name} {each.why}"
@@ -120,6 +129,10 @@ def _row(each: Measured, ours: Measured | None, per: int, interpreter_bytes: int
     ratio = "" if ours is None or each is ours else f"{times(each.median_s / ours.median_s)} our time"
     columns = f"{duration(each.median_s / per):>9}  ({low} .. {high})"
     notes = [each.verified, *(f"{key} {duration(value)}" for key, value in _timings(each))]
+    if each.others is not None:
+        notes.append(f"changed {each.others:,} other {case.item}")
+    if case.input_bytes is not None and each.contestant.inside:
+        notes.append(rate(case.input_bytes() / each.median_s))
     return f"{name} {columns:38} {above}  {ratio:16} {'; '.join(filter(None, notes))}".rstrip()
 
 
@@ -136,7 +149,7 @@ def _said(verdict: Verdict) -> str:
         if "fastest of" in verdict.text:
             value += f" ({verdict.versus})"
     else:
-        value = f"{verdict.value:.1f} MiB" if "MiB" in verdict.text else duration(verdict.value)
+        value = _SHOWN.get(verdict.unit, "{:,.0f}".format)(verdict.value)
     if verdict.met is None:
         return f"{verdict.text}: {value}" + (f" ({verdict.why})" if verdict.why else "")
     return f"{verdict.text}: {value}, {'met' if verdict.met else 'MISSED'}"
@@ -160,6 +173,7 @@ def _case(result: Result) -> dict[str, Any]:
             "differs": each.differs,
             "why_not": each.why,
             "notes": each.notes,
+            "others_changed": each.others,
         }
         for each in result.measured
     ]

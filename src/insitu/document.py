@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as Numbers
 from contextlib import ExitStack
 from dataclasses import replace
@@ -31,7 +31,7 @@ from insitu.views.raw import RawFile
 from insitu.views.readable import Readable
 from insitu.views.replacing import Replace
 from insitu.views.streaming import MassEdit, Source
-from insitu.views.text import Encoding, checked_codec, encoding_of
+from insitu.views.text import Encoding, checked_codec, encoding_of, named_encoding
 
 if TYPE_CHECKING:
     from insitu.views.csv import Csv
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from insitu.views.lines import Lines
     from insitu.views.markdown import Markdown
     from insitu.views.records import Records
+    from insitu.views.streams import By
 
 # A document keeps its pending edits in memory, about 300 bytes each; insitu.replace streams any number.
 PENDING_MAX = 1_000_000
@@ -71,7 +72,8 @@ class Document(Readable):
         self.read_only = read_only
         self.policy = policy or Policy()
         self.lock_timeout_s = lock_timeout_s
-        self._encoding = None if encoding is None else Encoding(checked_codec(encoding))
+        self._named = None if encoding is None else checked_codec(encoding)
+        self._text: Encoding | None = None
         self._held: Held | None = None
         self._open = ExitStack()
         self._placed = False
@@ -130,9 +132,10 @@ class Document(Readable):
     @property
     def text(self) -> Encoding:
         """Its encoding, with what else it might be: text that those would write otherwise is refused."""
-        if self._encoding is None:
-            self._encoding = encoding_of(self._base)
-        return self._encoding
+        if self._text is None:
+            named = self._named
+            self._text = encoding_of(self._base) if named is None else named_encoding(self._base, named)
+        return self._text
 
     def __repr__(self) -> str:
         state = "changed" if self.changed else "unchanged"
@@ -199,6 +202,21 @@ class Document(Readable):
         from insitu.views.records import Records
 
         return Records(self, dtype, offset=offset)
+
+    def stream(self, by: By = "lines", **options: Any) -> Iterator[Any]:
+        """Yields lines or chunks, forwards or backwards, one by one or in batches, in bounded memory.
+
+        Options as ``insitu.views.streams.stream``.
+        """
+        from insitu.views.streams import stream
+
+        return stream(self._content, self.text, self.path, by, **options)
+
+    def tail(self, count: int, *, as_bytes: bool = False) -> list[Any]:
+        """The last lines, found from the end without counting the others."""
+        from insitu.views.streams import tail
+
+        return tail(self._content, self.text, self.path, count, as_bytes=as_bytes)
 
     def open_source(self, path: str) -> Reader:
         """Another file that pasted pieces come from, as it was when it was first asked for."""

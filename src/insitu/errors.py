@@ -84,10 +84,31 @@ class PatternError(RequestError):
     code = "bad-pattern"
 
 
+class ConditionError(RequestError):
+    """A condition does not parse, names a column that is not there, or mixes kinds of values."""
+
+    code = "bad-condition"
+
+
 class TextError(RequestError):
     """Text cannot be encoded as the file is, or the encoding is too uncertain to write."""
 
     code = "bad-text"
+
+
+class FormatError(RequestError):
+    """The content breaks the rules of its format, as JSON that is none; the message has the place."""
+
+    code = "bad-format"
+
+
+class FunctionError(RequestError):
+    """The caller's function raised, or ended its process; the message names the item it was given.
+
+    ``facts["traceback"]`` is what Python said, also where it happened in another process.
+    """
+
+    code = "function-failed"
 
 
 class LimitError(RequestError):

@@ -198,11 +198,13 @@ MUTATIONS: tuple[Mutation, ...] = (
     # J4: a segment's writes before its checkpoint; a failed sync is never believed later.
     Mutation(
         "J4", "sync of a segment before its checkpoint",
-        Executor._run_segments, "self._target.sync()\n            self._journal", "self._journal", probes.shift,
+        Executor._run_segments, "self._target.sync()\n            self._journal", "self._journal",
+        probes.shift,
     ),
     Mutation(
         "J4", "checkpoint after the sync",
-        Executor._run_segments, "    self._target.sync()\n            self._journal.note(State.RUNNING, number)",
+        Executor._run_segments,
+        "    self._target.sync()\n            self._journal.note(State.RUNNING, number)",
         "    self._journal.note(State.RUNNING, number)\n            self._target.sync()", probes.shift,
     ),
     Mutation(

@@ -24,6 +24,15 @@ from tests.tidy.tree import ROOT
 
 PYTHON_PAGE = DOCS / "python.md"
 COMMAND_PAGE = DOCS / "command-line.md"
+# Commands with a page of their own; the others, and the options that all share, are on the command page.
+PAGES = {
+    "csv": "csv.md",
+    "md": "markdown.md",
+    "json": "json.md",
+    "jsonl": "json.md",
+    "records": "records.md",
+    "transform": "transform.md",
+}
 COMMANDS = [name for commands in TOPICS.values() for name in commands]
 ERRORS = [error for name, error in vars(errors).items() if name.endswith("Error")]
 
@@ -154,13 +163,29 @@ def test_every_command_is_documented_with_an_example(name: str) -> None:
     assert name in {words[0] for page, words in _invocations() if page == _name(COMMAND_PAGE)}
 
 
+def _parts(command: click.Command) -> list[click.Command]:
+    """A command, or the commands that a group is made of."""
+    return list(command.commands.values()) if isinstance(command, click.Group) else [command]
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_is_documented(name: str) -> None:
-    text = COMMAND_PAGE.read_text("utf-8")
+    text = "".join(
+        page.read_text("utf-8") for page in (COMMAND_PAGE, DOCS / PAGES.get(name, COMMAND_PAGE.name))
+    )
     command = cli.get_command(click.Context(cli), name)
     assert command is not None
-    options = [option for option in command.params if isinstance(option, click.Option)]
+    options = [part for whole in _parts(command) for part in whole.params if isinstance(part, click.Option)]
     assert [option.opts[0] for option in options if option.opts[0] not in text] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_part_of_a_group_is_documented(name: str) -> None:
+    text = (DOCS / PAGES[name]).read_text("utf-8")
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    parts = [f"insitu {name} {part.name}" for part in _parts(command) if part is not command]
+    assert [part for part in parts if part not in text] == []
 
 
 def test_every_exit_code_is_documented() -> None:

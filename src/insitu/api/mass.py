@@ -6,9 +6,8 @@ listed are those of ``carry_out``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from insitu.api.opening import LOCK_TIMEOUT_S, Path, site_of
 from insitu.core.policy import Policy
@@ -16,10 +15,6 @@ from insitu.core.protocols import Cancel, Progress
 from insitu.engine.commit import Receipt
 from insitu.views.replacing import Engine, Replace
 from insitu.views.streaming import MassEdit, Preview, Stream, streaming
-from insitu.views.text import Encoding, checked_codec
-
-if TYPE_CHECKING:
-    from insitu.views.transforming import By
 
 
 def carry_out(
@@ -70,8 +65,7 @@ def _streaming(
     path: Path, encoding: str | None, policy: Policy | None, lock_timeout_s: float, cancel: Cancel | None
 ) -> AbstractContextManager[Stream]:
     policy = policy or Policy()
-    text = None if encoding is None else Encoding(checked_codec(encoding))
-    return streaming(site_of(path, policy), policy, lock_timeout_s, cancel, text)
+    return streaming(site_of(path, policy), policy, lock_timeout_s, cancel, encoding)
 
 
 def replace(
@@ -116,25 +110,3 @@ def preview_replace(
 ) -> Preview:
     """What ``replace`` would do; the file is not touched."""
     return preview(path, Replace(old, new, count, expect, regex, engine), **options)
-
-
-def transform(
-    path: Path,
-    function: Callable[..., Any] | str,
-    *,
-    by: By = "lines",
-    context: int = 0,
-    workers: int = 1,
-    as_bytes: bool = False,
-    **options: Any,
-) -> Receipt:
-    """Passes every item of a file through a function; what it changes is one commit.
-
-    Arguments as ``insitu.views.transforming.Transform``.
-
-    Raises:
-        FunctionError: the function raised; it names the item, and nothing was changed.
-    """
-    from insitu.views.transforming import Transform
-
-    return carry_out(path, Transform(function, by, context, workers, as_bytes), **options)

@@ -1,10 +1,10 @@
-"""The one-call verbs. Each locks before it locates, so that parallel calls queue and never conflict."""
+"""Opening a file, making one, and looking at it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from insitu.core.pieces import Copy
 from insitu.core.policy import Policy
@@ -14,6 +14,9 @@ from insitu.document import Document
 from insitu.engine.site import FOLDER, Site
 from insitu.errors import RequestError, SpanError
 from insitu.storage.local import local_volume
+
+if TYPE_CHECKING:
+    from insitu.views.follow import Follower
 
 Path = str | os.PathLike[str]
 Mode = Literal["r+", "r", "x"]
@@ -63,6 +66,16 @@ def read(path: Path, start: int = 0, stop: int | None = None) -> bytes:
         data = document[start:stop]
         assert isinstance(data, bytes)
         return data
+
+
+def follow(path: Path, **options: Any) -> Follower:
+    """The lines that a file gets, as they are appended; iterating waits for the next one.
+
+    Options as ``insitu.views.follow.Follower``.
+    """
+    from insitu.views.follow import Follower
+
+    return Follower(local_volume(), os.fspath(path), **options)
 
 
 def create(path: Path, data: bytes = b"") -> int:

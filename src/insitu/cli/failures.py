@@ -11,7 +11,14 @@ import click
 
 from insitu.cli import interrupts
 from insitu.cli.output import flush, write_json, write_line
-from insitu.errors import CancelledError, InsituError, InternalError, RequestError, StorageError
+from insitu.errors import (
+    CancelledError,
+    ConditionError,
+    InsituError,
+    InternalError,
+    RequestError,
+    StorageError,
+)
 
 TRACEBACK_VARIABLE: Final = "INSITU_DEBUG"
 
@@ -108,7 +115,9 @@ def _render(problem: dict[str, Any], arguments: list[str]) -> None:
 
 def sentences(problem: dict[str, Any]) -> list[str]:
     """What people read: the message, candidates if there are any, the file's state, the hint."""
-    message = " ".join(str(problem["message"]).split("\n"))
+    message = str(problem["message"])
+    if problem["code"] != ConditionError.code:  # which shows the place on lines of their own
+        message = message.replace("\n", " ")
     lines = [f"insitu: {message}"]
     candidates = problem["facts"].get("candidates") or ()
     lines += [f"  {candidate}" for candidate in candidates]

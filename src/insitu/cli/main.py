@@ -28,6 +28,15 @@ TOPICS: Final = {
         "create": "Create a new file, all of it or none.",
         "apply": "Carry out many edits as one: JSON lines or a unified diff.",
     },
+    "Formats": {
+        "transform": "Pass lines, records or chunks through a Python function, or make a built-in change.",
+        "csv": "Read and change the rows, cells and columns of a CSV file.",
+        "md": "Read and change the sections of a Markdown file.",
+        "jsonl": "Read and change the records of a JSON Lines file.",
+        "json": "Read and change the values of one JSON document.",
+        "records": "Read and change records of a fixed size.",
+        "outline": "List the sections, columns or keys that a file is made of.",
+    },
     "History": {
         "history": "List the operations that can be undone.",
         "undo": "Take back the last operation, or a named one.",

@@ -80,7 +80,7 @@ def output_options(command: Command) -> Command:
 
     @functools.wraps(command)
     def speaking(*args: Any, as_json: bool, quiet: bool, **rest: Any) -> None:
-        name = click.get_current_context().info_name or ""
+        name = click.get_current_context().command_path.partition(" ")[2]
         command(*args, output=Output(name, as_json=as_json, quiet=quiet), **rest)
 
     return _decorated(speaking, (_JSON, _QUIET))
@@ -129,6 +129,10 @@ class Verb(click.Command):
                         formatter.write(f"{'':{formatter.current_indent}}{line}\n")
                 else:
                     formatter.write_text(" ".join(paragraph.split("\n")))
+
+
+class VerbGroup(Verb, click.Group):
+    """A group of commands whose help keeps its examples."""
 
 
 def verb(name: str) -> Callable[[Callable[..., None]], click.Command]:

@@ -154,6 +154,7 @@ def retain(site: Site, count: int, size_bytes: int) -> None:
     """
     if count == 0:
         site.volume.remove(site.line_index)
+        site.volume.remove(site.row_index)
     numbers = site.operations()
     kept = min(count, _within(site, numbers, size_bytes))
     for old in numbers[: max(0, len(numbers) - kept)]:

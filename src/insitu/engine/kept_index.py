@@ -1,4 +1,4 @@
-"""The line index of a snapshot, from whatever was kept: loaded, carried over, or built.
+"""An index of a snapshot, from whatever was kept: loaded, carried over, or built.
 
     the index saved beside the file is of          what is done
     the snapshot's generation                      loaded
@@ -20,14 +20,16 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
 from heapq import merge
-from typing import Final, NamedTuple
+from typing import Final, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from insitu.core.columns import Block, block_of
 from insitu.core.policy import Policy
-from insitu.core.protocols import Cancel, Progress
+from insitu.core.protocols import Cancel, Progress, Reader
 from insitu.core.spans import Span
 from insitu.engine.granules import GRANULE_BYTES
 from insitu.engine.history import State, chained, opened, operations
@@ -35,9 +37,10 @@ from insitu.engine.index import LineIndex, Sample
 from insitu.engine.recover import pending
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation, Snapshot
-from insitu.errors import RequestError, StaleError, StorageError, UndoError
+from insitu.errors import FormatError, RequestError, StaleError, StorageError, UndoError
 from insitu.formats.lines import detect_newline
 from insitu.scan.windows import WINDOW_BYTES
+from insitu.storage.base import Volume
 
 # A smaller file is scanned in less time than it takes to open and check another one.
 SAVED_FROM_BYTES: Final = 4 << 20
@@ -64,6 +67,55 @@ class Change(NamedTuple):
     new_size: int
 
 
+class Index(Protocol):
+    """What an index of a file's bytes has to be able to, to be kept."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes of the file it covers."""
+        ...
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """Of a loaded index: what some granules held when it was saved, the last one last."""
+        ...
+
+    def extended(
+        self, reader: Reader, *, progress: Progress | None = None, cancel: Cancel | None = None
+    ) -> Self:
+        """The index of the file after an append."""
+        ...
+
+    def patched(self, blocks: Iterable[Block], reader: Reader, *, cancel: Cancel | None = None) -> Self:
+        """The index of the file after splices."""
+        ...
+
+    def to_bytes(self, stamp: bytes) -> bytes:
+        """The index as bytes."""
+        ...
+
+
+I = TypeVar("I", bound=Index)  # noqa: E741 - it stands for an index
+
+
+@dataclass(frozen=True)
+class Kind(Generic[I]):
+    """One kind of index.
+
+    Args:
+        path: where it is saved.
+        suffix: what its stamp has behind the token of the generation: what else it depends on.
+        build: makes it by a read of the file.
+        saved_stamp, load: as those of ``LineIndex``; ``load`` may refuse an index for reasons of its own.
+    """
+
+    path: str
+    suffix: bytes
+    build: Callable[[Reader, Progress | None, Cancel | None], I]
+    saved_stamp: Callable[[Volume, str], bytes | None]
+    load: Callable[[Volume, str, Reader, bytes], I | None]
+
+
 def line_index(
     site: Site,
     base: Snapshot,
@@ -71,7 +123,32 @@ def line_index(
     progress: Progress | None = None,
     cancel: Cancel | None = None,
 ) -> LineIndex:
-    """The index of a snapshot's lines, at the least cost; saved for the next time.
+    """The index of a snapshot's lines; raises and costs as ``kept``."""
+
+    @cache
+    def newline() -> bytes:
+        return detect_newline(base.read(0, min(WINDOW_BYTES, base.size)), more=base.size > WINDOW_BYTES)
+
+    def build(reader: Reader, progress: Progress | None, cancel: Cancel | None) -> LineIndex:
+        return LineIndex.build(reader, newline(), progress=progress, cancel=cancel)
+
+    def load(volume: Volume, path: str, reader: Reader, stamp: bytes) -> LineIndex | None:
+        index = LineIndex.load(volume, path, reader, stamp)
+        return index if index is not None and index.newline == newline() else None
+
+    kind = Kind(site.line_index, b"", build, LineIndex.saved_stamp, load)
+    return kept(site, base, policy, kind, progress, cancel)
+
+
+def kept(
+    site: Site,
+    base: Snapshot,
+    policy: Policy,
+    kind: Kind[I],
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
+) -> I:
+    """The index of a snapshot, at the least cost; saved for the next time.
 
     Raises:
         CancelledError: ``cancel`` said so.
@@ -81,20 +158,19 @@ def line_index(
     where the policy keeps no history; that it cannot be saved is no failure.
     """
     settled = _settled(base.generation)  # asked before the first read
-    newline = detect_newline(base.read(0, min(WINDOW_BYTES, base.size)), more=base.size > WINDOW_BYTES)
     if base.size < SAVED_FROM_BYTES:
-        return LineIndex.build(base, newline, progress=progress, cancel=cancel)
-    saved = _saved(site, base)
+        return kind.build(base, progress, cancel)
+    saved = _saved(site, base, kind)
     index = None
-    if saved is not None and saved[0].newline == newline:
+    if saved is not None:
         index, then = saved
         if then == base.generation:
             return index
         index = _carried(site, base, index, then, progress, cancel)
     if index is None:
-        index = LineIndex.build(base, newline, progress=progress, cancel=cancel)
+        index = kind.build(base, progress, cancel)
     if settled and policy.history > 0:
-        _save(site, base, index)
+        _save(site, base, kind, index)
     return index
 
 
@@ -163,30 +239,31 @@ def _placed(changes: Iterable[Change]) -> Iterator[tuple[int, int, int, int]]:
         displacement += growth
 
 
-def _saved(site: Site, base: Snapshot) -> tuple[LineIndex, Generation] | None:
+def _saved(site: Site, base: Snapshot, kind: Kind[I]) -> tuple[I, Generation] | None:
     """The saved index, and which generation of the file it belongs to."""
-    volume, path = site.volume, site.line_index
     try:
         if not site.trusted(base.file.stat()):
             return None
     except StorageError:
         return None  # what others could have planted is no index
-    stamp = LineIndex.saved_stamp(volume, path)
-    then = None if stamp is None else Generation.parse(stamp.decode("ascii", "replace"))
-    if stamp is None or then is None:
+    stamp = kind.saved_stamp(site.volume, kind.path)
+    if stamp is None or not stamp.endswith(kind.suffix):
         return None
-    index = LineIndex.load(volume, path, base, stamp)
+    then = Generation.parse(stamp[: len(stamp) - len(kind.suffix)].decode("ascii", "replace"))
+    if then is None:
+        return None
+    index = kind.load(site.volume, kind.path, base, stamp)
     return None if index is None else (index, then)
 
 
 def _carried(
     site: Site,
     base: Snapshot,
-    index: LineIndex,
+    index: I,
     then: Generation,
     progress: Progress | None,
     cancel: Cancel | None,
-) -> LineIndex | None:
+) -> I | None:
     """The index of an older generation, carried over to the snapshot; None where it cannot be."""
     now = base.generation
     near_bytes = max(GRANULE_BYTES, index.size // _CHANGES_MAX, now.size // _CHANGES_MAX)
@@ -203,8 +280,11 @@ def _carried(
     if not _recognized(base, index.samples, changes, appended=size < now.size):
         return None
     ours = Snapshot(base.file, now._replace(size=size))
-    patched = index.patched([block_of(changes)], ours, cancel=cancel)
-    return patched.extended(base, progress=progress, cancel=cancel) if size < now.size else patched
+    try:
+        patched = index.patched([block_of(changes)], ours, cancel=cancel)
+        return patched.extended(base, progress=progress, cancel=cancel) if size < now.size else patched
+    except FormatError:
+        return None  # what was appended may have mended it
 
 
 def _recognized(
@@ -264,16 +344,16 @@ def _settled(generation: Generation) -> bool:
     return time.time_ns() - generation.mtime_ns > tick_ns
 
 
-def _save(site: Site, base: Snapshot, index: LineIndex) -> None:
+def _save(site: Site, base: Snapshot, kind: Kind[I], index: I) -> None:
     """Saves the index, if it is of one generation throughout and there is a place for it."""
     with suppress(StorageError, RequestError, StaleError):
-        data = index.to_bytes(base.generation.token.encode())
+        data = index.to_bytes(base.generation.token.encode() + kind.suffix)
         status = base.file.stat()
         if not base.generation.same_contents(status):
             return  # somebody changed the file while it was read
         site.prepare(status)
         try:
-            index.save(site.volume, site.line_index, data)
+            LineIndex.save(site.volume, kind.path, data)
         except BaseException:
             site.tidy()
             raise

@@ -86,6 +86,11 @@ class Site:
         """Path of the line index."""
         return os.path.join(self.state, "lines.index")
 
+    @property
+    def row_index(self) -> str:
+        """Path of the row index."""
+        return os.path.join(self.state, "rows.index")
+
     def operation(self, number: int) -> str:
         """Path of a closed operation."""
         return os.path.join(self.state, f"{number:010d}{_OPERATION_SUFFIX}")

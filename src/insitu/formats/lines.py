@@ -1,9 +1,9 @@
 """The rules of lines: which byte ends one, and which ending new text takes.
 
 One byte ends a line throughout a file: LF, or CR in a file that knows no LF. CR LF is an ending, too,
-but ends with LF, so counting lines means counting one byte. Everything here is bytes of an encoding
-whose LF and CR are the single bytes 0x0A and 0x0D (UTF-8, Latin-1, Shift JIS; not UTF-16): the view
-encodes and decodes.
+but ends with LF, so counting lines means counting one byte. Everything here is bytes: the view encodes and
+decodes. In UTF-16 and UTF-32 a line end is a code unit of two or four bytes, given as ``newline``; what is
+passed in starts and stops between units.
 
 A line includes its ending; only the last line of a file may lack one, and no line is empty. Texts given
 by a caller are single lines, too: what they hold before their ending is never looked into, so that a
@@ -36,6 +36,28 @@ def detect_newline(first_window: bytes, *, more: bool = False) -> bytes:
     return CR if CR in (first_window[:-1] if more else first_window) else LF
 
 
+def find_unit(data: bytes, newline: bytes, start: int = 0) -> int:
+    """Where the first ``newline`` at or behind ``start`` is, whole code units from the start of ``data``.
+
+    Returns:
+        Minus a unit where there is none.
+    """
+    unit = len(newline)
+    at = data.find(newline, start)
+    while at >= 0 and at % unit:
+        at = data.find(newline, at + 1)
+    return at if at >= 0 else -unit
+
+
+def rfind_unit(data: bytes, newline: bytes) -> int:
+    """Where the last ``newline`` is; otherwise as ``find_unit``."""
+    unit = len(newline)
+    at = data.rfind(newline)
+    while at >= 0 and at % unit:
+        at = data.rfind(newline, 0, at + unit - 1)
+    return at if at >= 0 else -unit
+
+
 def split_ending(line: bytes, newline: bytes = LF) -> tuple[bytes, bytes]:
     """Splits a line of a file into what it says and its ending (empty for an unterminated line).
 
@@ -43,7 +65,8 @@ def split_ending(line: bytes, newline: bytes = LF) -> tuple[bytes, bytes]:
     """
     if not line.endswith(newline):
         return line, b""
-    size = 2 if newline == LF and line.endswith(CRLF) else 1
+    lf, cr = _ends(newline)
+    size = len(newline) * (2 if newline == lf and line.endswith(cr + lf) else 1)
     return line[:-size], line[-size:]
 
 
@@ -53,11 +76,31 @@ def split_text(text: bytes, newline: bytes = LF) -> list[bytes]:
     A caller's LF always ends a line, whatever the file's ending; a lone CR only where CR does. The empty
     text has no lines.
     """
+    if len(newline) > 1:
+        return _split_units(text, newline)
     if newline == CR:
         return text.splitlines(keepends=True)
     *ended, last = text.split(LF)
     lines = [line + LF for line in ended]
     return [*lines, last] if last else lines
+
+
+def _split_units(text: bytes, newline: bytes) -> list[bytes]:
+    """``split_text`` by code units."""
+    (lf, cr), unit = _ends(newline), len(newline)
+    lines, start = [], 0
+    for at in range(unit, len(text) + 1, unit):
+        end = text[at - unit : at]
+        paired = end == cr and text[at : at + unit] == lf
+        if end == lf or (end == cr == newline and not paired):
+            lines.append(text[start:at])
+            start = at
+    return [*lines, text[start:]] if start < len(text) else lines
+
+
+def _ends(newline: bytes) -> tuple[bytes, bytes]:
+    """LF and CR in the code units that ``newline`` is one of."""
+    return newline.replace(CR, LF), newline.replace(LF, CR)
 
 
 def ending_near(lines: Iterable[bytes], newline: bytes = LF) -> bytes:
@@ -135,7 +178,8 @@ def _split_given(text: bytes, newline: bytes) -> tuple[bytes, bytes, bool]:
 
     The ending to keep is empty for LF, which stands for whatever ending the place calls for.
     """
+    lf, cr = _ends(newline)
     body, ending = split_ending(text, newline)
-    if newline == CR and text.endswith(LF):
-        return text[:-1].removesuffix(CR), b"", True
-    return body, b"" if ending == LF else ending, bool(ending)
+    if newline == cr and text.endswith(lf):
+        return text[: -len(lf)].removesuffix(cr), b"", True
+    return body, b"" if ending == lf else ending, bool(ending)

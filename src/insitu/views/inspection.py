@@ -12,14 +12,18 @@ from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel, Progress
 from insitu.engine.history import operations
 from insitu.engine.index import LineIndex
-from insitu.engine.kept_index import line_index
+from insitu.engine.kept_index import kept, line_index
 from insitu.engine.lock import holder_of
 from insitu.engine.recover import pending, report
+from insitu.engine.row_index import row_index_kind
 from insitu.engine.session import generation, snapshot
 from insitu.engine.site import FOLDER, Site
 from insitu.engine.snapshot import Snapshot
-from insitu.errors import InsituError, UnsupportedError
+from insitu.errors import InsituError, RequestError, UnsupportedError
+from insitu.formats.detection import Detected, detect
 from insitu.storage.base import File, Volume
+from insitu.views.csv_sniffing import Given, sniffed
+from insitu.views.streaming import Source
 from insitu.views.text import encoding_of
 
 # What tells line endings: the first window of a file, as for lines (1 MiB).
@@ -32,12 +36,15 @@ def info(site: Site, policy: Policy) -> dict[str, Any]:
     try:
         base = Snapshot(file, generation(site, file))
         status = file.stat()
-        kept = operations(site)
+        past = operations(site)
         encoding = encoding_of(base)
         sample = base.read(0, min(SAMPLE_BYTES, base.size))
+        detected = detect(site.path, sample, more=len(sample) < base.size)
         return {
             "path": site.path,
             "size": base.size,
+            "format": detected.format,
+            "format_doubt": detected.doubt or None,
             "encoding": encoding.name,
             "encoding_may_be": list(encoding.others),
             "line_endings": _endings(sample),
@@ -47,8 +54,8 @@ def info(site: Site, policy: Policy) -> dict[str, Any]:
             "hard_links": status.links,
             "sparse": file.next_hole(0) < base.size,
             "pending": report(site) if pending(site) else None,
-            "operations": len(kept),
-            "history_bytes": sum(operation.stored_bytes for operation in kept),
+            "operations": len(past),
+            "history_bytes": sum(operation.stored_bytes for operation in past),
         }
     finally:
         file.close()
@@ -117,17 +124,41 @@ def pending_below(volume: Volume, folder: str) -> Iterator[str]:
 def build_index(
     site: Site, policy: Policy, progress: Progress | None, cancel: Cancel | None
 ) -> dict[str, Any]:
-    """Builds (or brings up to date) the index of a file's lines; how many there are."""
+    """Builds, or brings up to date, the indexes of lines and (of CSV files) of rows; how many there are.
+
+    ``rows`` is None where the file does not certainly seem to be CSV in one dialect.
+    """
     began = time.monotonic()
     base = snapshot(site, write=False, policy=policy, lock_timeout_s=0)
     try:
         index = line_index(site, base, policy, progress, cancel)
+        rows, row_index_bytes = _row_count(site, base, policy, progress, cancel)
         status = site.volume.stat(site.line_index)
         return {
             "path": site.path,
             "lines": index.line_count,
-            "index_bytes": status.size if status else 0,
+            "rows": rows,
+            "index_bytes": (status.size if status else 0) + row_index_bytes,
             "seconds": time.monotonic() - began,
         }
     finally:
         base.file.close()
+
+
+def _row_count(
+    site: Site, base: Snapshot, policy: Policy, progress: Progress | None, cancel: Cancel | None
+) -> tuple[int | None, int]:
+    """How many rows a CSV file has, by its row index, and how large that is; None where it is no CSV file."""
+    sample = base.read(0, min(SAMPLE_BYTES, base.size))
+    if detect(site.path, sample, more=len(sample) < base.size) != Detected("csv"):
+        return None, 0
+    try:
+        found = sniffed(Source(base, encoding_of(base), site.path), Given())
+        if found.doubts:
+            return None, 0
+        kind = row_index_kind(site, found.dialect)
+        index = kept(site, base, policy, kind, progress, cancel)
+    except RequestError:
+        return None, 0  # UTF-16, or a quote that is never closed: its lines are counted all the same
+    status = site.volume.stat(kind.path)
+    return max(0, index.row_count - found.dialect.header), status.size if status else 0

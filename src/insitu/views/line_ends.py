@@ -12,6 +12,8 @@ from insitu.core.pieces import Content, Copy, Fill, Kept, Literal
 from insitu.core.protocols import Reader
 from insitu.core.spans import Span
 from insitu.engine.index import LineIndex
+from insitu.errors import TextError
+from insitu.formats.lines import LF
 
 # Reading and counting so many bytes costs less than two look-ups in an index, which read 128 KiB on average.
 SHORT_BYTES: Final = 64 << 10
@@ -39,10 +41,15 @@ class Indexed(Protocol):
 
 
 class LineEnds:
-    """Counts line ends in pieces of a document: by index where they are long, by reading them where not."""
+    """Counts line ends in pieces of a document: by index where they are long, by reading them where not.
+
+    Args:
+        newline: the code unit that ends lines; every piece must be made of whole units.
+    """
 
     def __init__(self, document: Indexed, newline: bytes) -> None:
         self.newline = newline
+        self._unit = len(newline)
         self._base = document.base
         self._document = document
         self._pasted: dict[str, list[_Stretch]] = {}
@@ -51,6 +58,9 @@ class LineEnds:
 
     @cached_property
     def _base_stretch(self) -> _Stretch:
+        if self._unit > 1:
+            # Kept indexes are of bytes.
+            return _Stretch(Span(0, self._base.size), _index_of(self._base, self.newline), self._unit)
         index = self._document.line_index()
         if index.newline != self.newline:
             index = LineIndex.build(self._base, self.newline)
@@ -58,13 +68,14 @@ class LineEnds:
 
     def count(self, content: Content) -> int:
         """How many line ends there are."""
+        self._check(content)
         match content:
             case Literal(data):
-                return data.count(self.newline)
+                return _marks(data, self.newline).count(_mark(self.newline))
             case Fill(byte, count):
-                return count if byte == self.newline[0] else 0
+                return count if bytes((byte,)) == self.newline else 0
         if content.size <= SHORT_BYTES:
-            return self._recent(content).count(self.newline)
+            return _marks(self._recent(content), self.newline).count(_mark(self.newline))
         return self._stretch_of(content).count(content.span)
 
     def count_before(self, content: Content, offset: int) -> int:
@@ -75,12 +86,25 @@ class LineEnds:
         """Where the line end ``index`` (from 0) is; None where there are fewer."""
         match content:
             case Literal(data):
-                return _find_in(data, self.newline, index)
+                return self._find_in(data, index)
             case Fill(byte, count):
-                return index if byte == self.newline[0] and index < count else None
+                return index if bytes((byte,)) == self.newline and index < count else None
         if content.size <= SHORT_BYTES:
-            return _find_in(self._recent(content), self.newline, index)
+            return self._find_in(self._recent(content), index)
         return self._stretch_of(content).find(content.span, index)
+
+    def _find_in(self, data: bytes, index: int) -> int | None:
+        found = _find_in(_marks(data, self.newline), _mark(self.newline), index)
+        return None if found is None else found * self._unit
+
+    def _check(self, content: Content) -> None:
+        """Refuses a piece that byte edits have left with part of a unit: what follows it is no text."""
+        start = content.span.start if isinstance(content, Kept | Copy) else 0
+        if content.size % self._unit or start % self._unit:
+            raise TextError(
+                f"Pending edits have cut a unit of {self._unit} bytes in two, so there are no lines.",
+                hint="Undo them, or edit by whole units.",
+            )
 
     def _reader_of(self, content: Kept | Copy) -> Reader:
         source = content.source if isinstance(content, Copy) else None
@@ -97,7 +121,7 @@ class LineEnds:
         known = next((stretch for stretch in stretches if stretch.span.holds(content.span)), None)
         if known is None:
             pasted = _Part(self._reader_of(content), content.span)
-            known = _Stretch(content.span, LineIndex.build(pasted, self.newline))
+            known = _Stretch(content.span, _index_of(pasted, self.newline), self._unit)
             stretches.append(known)
         return known
 
@@ -105,22 +129,23 @@ class LineEnds:
 class _Stretch:
     """A span of a file whose line ends an index knows."""
 
-    def __init__(self, span: Span, index: LineIndex) -> None:
+    def __init__(self, span: Span, index: LineIndex, unit: int = 1) -> None:
         self.span = span
         self._index = index
+        self._unit = unit
         self._before = lru_cache(maxsize=_REMEMBERED)(index.ends_before)
 
     def count(self, part: Span) -> int:
         """How many line ends there are in a part of the span."""
         part = part.moved(-self.span.start)
-        return self._before(part.stop) - self._before(part.start)
+        return self._before(part.stop // self._unit) - self._before(part.start // self._unit)
 
     def find(self, part: Span, index: int) -> int | None:
         """The offset in ``part`` of its line end ``index`` (from 0); None where there are fewer."""
         if index >= self.count(part):
             return None
-        start = part.start - self.span.start
-        return self._index.end_offset(self._before(start) + index + 1) - 1 - start
+        start = (part.start - self.span.start) // self._unit
+        return (self._index.end_offset(self._before(start) + index + 1) - 1 - start) * self._unit
 
 
 class _Part:
@@ -136,6 +161,45 @@ class _Part:
 
     def read_into(self, offset: int, buffer: memoryview) -> None:
         self._reader.read_into(self._start + offset, buffer)
+
+
+class _Marks:
+    """The code units of a reader, a byte each, as a reader: LF for a line end."""
+
+    def __init__(self, reader: Reader, newline: bytes) -> None:
+        self._reader = reader
+        self._newline = newline
+        self.size = reader.size // len(newline)
+
+    def read(self, offset: int, size: int) -> bytes:
+        unit = len(self._newline)
+        return _marks(self._reader.read(offset * unit, size * unit), self._newline)
+
+    def read_into(self, offset: int, buffer: memoryview) -> None:
+        buffer[:] = self.read(offset, len(buffer))
+
+
+def _index_of(reader: Reader, newline: bytes) -> LineIndex:
+    """An index of the line ends, counted in code units."""
+    if len(newline) == 1:
+        return LineIndex.build(reader, newline)
+    return LineIndex.build(_Marks(reader, newline), LF)
+
+
+def _marks(data: bytes, newline: bytes) -> bytes:
+    """Bytes with one for each code unit, LF for those that are ``newline``; single bytes as they are."""
+    if len(newline) == 1:
+        return data
+    import numpy as np
+
+    # Compared in one byte order, whichever: equal is equal.
+    order = f"u{len(newline)}"
+    return bytes((np.frombuffer(data, order) == np.frombuffer(newline, order)[0]) * np.uint8(LF[0]))
+
+
+def _mark(newline: bytes) -> bytes:
+    """What stands for a line end in ``_marks``."""
+    return newline if len(newline) == 1 else LF
 
 
 def _find_in(data: bytes, newline: bytes, index: int) -> int | None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable, Iterator, MutableSequence
 from collections.abc import Sequence as Order
+from functools import partial
 from itertools import islice
 from typing import Final, Protocol, SupportsIndex, overload
 
@@ -27,7 +28,9 @@ from insitu.formats.lines import (
     detect_newline,
     ended_line,
     ending_near,
+    find_unit,
     inserted_line,
+    rfind_unit,
     split_ending,
     split_text,
 )
@@ -83,14 +86,14 @@ class Lines(MutableSequence[str]):
     window ahead: edits made meanwhile show from the next window on.
 
     Args:
-        document: whose lines; one in which LF is a single byte (not UTF-16 or UTF-32).
+        document: whose lines.
         newline: the byte that ends lines; None means LF, unless the base's first window holds CR and
             no LF.
 
     Raises:
         SpanError: from any call: there is no such line. It is an ``IndexError``.
-        TextError: the encoding is not of that kind; from edits: it cannot hold a character; from reads:
-            it cannot show a line.
+        TextError: line ends are not those of ASCII, or the base is not whole code units; from edits: the
+            encoding cannot hold a character; from reads: it cannot show a line.
     Cost: the first question about a line far into the file, or about their number, makes the index:
         one read of the base. From then on a line is one look-up, which reads at most 256 KiB, and one
         read of the line; with edits pending O(log n) more, and every piece that edits have left is
@@ -102,12 +105,14 @@ class Lines(MutableSequence[str]):
             raise RequestError(f"{newline!r} cannot end lines.", hint=r"Give b'\n', b'\r' or None.")
         self._document = document
         self._line_text = LineText(document.text)
+        self._unit = self._line_text.unit
+        self._line_text.encoding.check_size(document.base.size, "The document")
         self._newline = newline
         self._known: tuple[Sequence, LineEnds] | None = None
 
     @property
     def newline(self) -> bytes:
-        """The byte that ends lines, LF or CR."""
+        """What ends lines, LF or CR, as bytes of the file's encoding: one code unit."""
         return self._line_ends().newline
 
     def __len__(self) -> int:
@@ -115,20 +120,22 @@ class Lines(MutableSequence[str]):
         return self._measure().count_before(size) + (not self._is_ended(size))
 
     def __iter__(self) -> Iterator[str]:
-        document, newline, decode = self._document, self.newline, self._line_text.decode
+        document, newline, unit = self._document, self.newline, self._unit
+        decode = self._line_text.decode
         number, window_bytes = 0, FIRST_WINDOW_BYTES
         start: int | None = 0
         while start is not None and start < document.size:
             sequence, clean = document.sequence, not document.sequence.changed
             data = document.read(start, min(window_bytes, document.size - start))
-            stop = len(data) if start + len(data) == document.size else data.rfind(newline) + 1
+            stop = len(data) if start + len(data) == document.size else rfind_unit(data, newline) + unit
             if not stop:
                 data = self._whole(*next(self._scan(start)))
                 stop = len(data)
             window_bytes = min(2 * window_bytes, WINDOW_BYTES)
+            find = data.find if unit == 1 else partial(find_unit, data)
             at = 0
             while at < stop:
-                end = data.find(newline, at) + 1 or stop
+                end = find(newline, at) + unit or stop
                 number += 1
                 yield decode(data[at:end])
                 at = end
@@ -243,7 +250,7 @@ class Lines(MutableSequence[str]):
             raise SpanError(
                 f"There is no byte {offset}; the content has {size} bytes.", offset=offset, size=size
             )
-        return self._measure().count_before(offset)
+        return self._measure().count_before(offset - offset % self._unit)
 
     def ending_of(self, index: SupportsIndex) -> bytes:
         """The ending of a line: LF, CR LF or CR; empty for an unterminated last line."""
@@ -257,8 +264,10 @@ class Lines(MutableSequence[str]):
             newline = self._newline
             if newline is None:
                 first = document.base.read(0, min(WINDOW_BYTES, document.base.size))
-                newline = detect_newline(first, more=len(first) < document.base.size)
-            self._known = document.sequence, LineEnds(document, newline)
+                if self._unit > 1:
+                    first = first.decode(self._line_text.encoding.name, "replace").encode("utf-8", "replace")
+                newline = detect_newline(first, more=document.base.size > WINDOW_BYTES)
+            self._known = document.sequence, LineEnds(document, self._line_text.newline(newline))
         return self._known[1]
 
     def _measure(self) -> Measure:
@@ -288,7 +297,7 @@ class Lines(MutableSequence[str]):
         if number == 0:
             return 0
         found = self._measure().find(number - 1)
-        return None if found is None else found + 1
+        return None if found is None else found + self._unit
 
     def _start_of(self, number: int) -> int:
         """Where a line starts, which must exist."""
@@ -311,17 +320,18 @@ class Lines(MutableSequence[str]):
 
         Of a line much longer than a window it yields the last bytes only: enough to see its ending.
         """
-        document, newline = self._document, self.newline
+        document, newline, unit = self._document, self.newline, self._unit
         offset, held, window_bytes = start, b"", FIRST_WINDOW_BYTES
         while offset < document.size:
             data = document.read(offset, min(window_bytes, document.size - offset))
             at = 0
-            while end := data.find(newline, at) + 1:
+            find = data.find if unit == 1 else partial(find_unit, data)
+            while end := find(newline, at) + unit:
                 yield Span(start, offset + end), held + data[at:end]
                 start, held, at = offset + end, b"", end
             held += data[at:]
             if len(held) > WINDOW_BYTES:
-                held = held[-1:]
+                held = held[-unit:]
             offset += len(data)
             window_bytes = min(2 * window_bytes, WINDOW_BYTES)
         if start < document.size:
@@ -342,11 +352,12 @@ class Lines(MutableSequence[str]):
 
     def _is_ended(self, size: int) -> bool:
         """Whether another line could follow the last one."""
-        return size == 0 or self._document.read(size - 1, 1) == self.newline
+        unit = self._unit
+        return size == 0 or self._document.read(size - unit, unit) == self.newline
 
     def _ending_at(self, offset: int) -> bytes:
         """The ending of the line that stops at ``offset``."""
-        start = max(0, offset - 2)
+        start = max(0, offset - 2 * self._unit)
         return split_ending(self._document.read(start, offset - start), self.newline)[1]
 
     def _ending_near(self, span: Span) -> bytes:
@@ -358,7 +369,7 @@ class Lines(MutableSequence[str]):
         at, window_bytes = span.start, FIRST_WINDOW_BYTES
         while at > 0:
             low = max(0, at - window_bytes)
-            if end := self._document.read(low, at - low).rfind(self.newline) + 1:
+            if end := rfind_unit(self._document.read(low, at - low), self.newline) + self._unit:
                 yield self._ending_at(low + end)
                 break
             at, window_bytes = low, WINDOW_BYTES
@@ -412,7 +423,7 @@ class Lines(MutableSequence[str]):
         neighbour = self._ending_near(Span(offset, offset))
         before = b""
         if offset == document.size and not self._is_ended(offset):
-            before = ended_line(document.read(offset - 1, 1), neighbour, newline)
+            before = ended_line(document.read(offset - self._unit, self._unit), neighbour, newline)
         new = (inserted_line(line, neighbour, newline) for line in lines)
         document.replace_span(Span(offset, offset), b"".join((before, *new)))
 

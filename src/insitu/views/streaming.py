@@ -24,7 +24,7 @@ from insitu.engine.spool import Spool
 from insitu.errors import RequestError
 from insitu.views.diff import unified
 from insitu.views.operation import Rendered, changes_of
-from insitu.views.text import Encoding, encoding_of
+from insitu.views.text import Encoding, encoding_of, named_encoding
 
 
 class Source(NamedTuple):
@@ -133,18 +133,18 @@ def streaming(
     policy: Policy,
     lock_timeout_s: float,
     cancel: Cancel | None = None,
-    text: Encoding | None = None,
+    encoding: str | None = None,
 ) -> Iterator[Stream]:
     """Locks a file and begins a draft; the block spools, then commits or previews.
 
     Args:
-        text: the encoding of the file's text; None means as it seems.
+        encoding: codec of the file's text; None means as it seems.
 
     Cost: memory for two batches; the draft on disk holds the columns.
     """
     with writing(site, policy, lock_timeout_s, cancel) as held:
         base = Snapshot(held.target, generation(site, held.target))
-        text = text or encoding_of(base)
+        text = encoding_of(base) if encoding is None else named_encoding(base, encoding)
         yield Stream(Draft(site, held.target, policy, lock_wait_s=held.lock_wait_s), base, text)
 
 

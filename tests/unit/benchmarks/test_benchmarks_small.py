@@ -11,19 +11,28 @@ import pytest
 
 from tests.tidy.tree import ROOT
 
-CASES = {
+LOG_CASES = {
     *("overwrite", "insert-middle", "insert-late", "delete-half", "delete-blocks"),
     *("replace-same", "replace-longer", "replace-every-same", "replace-every-longer"),
     *("index", "find-literal", "find-digits-after-literal", "find-digits-in-middle", "find-words"),
     *("line", "reads-warm", "reads-cold", "help"),
 }
-PEERS_EVERYWHERE = {"sed -i", "tail -c && mv", "wc -l", "copy_file_range to a new file", "seek and read"}
+FORMAT_CASES = {
+    *("csv-update", "csv-update-few", "csv-cell", "csv-index", "md-outline", "md-section"),
+    *("jsonl-insert", "jsonl-update", "jsonl-set", "transform-lines"),
+}
+PEERS_EVERYWHERE = {
+    *("sed -i", "tail -c && mv", "wc -l", "copy_file_range to a new file", "seek and read"),
+    *("csv.DictReader and DictWriter", "json.loads and dumps", "a loop over the lines"),
+}
+CHANGES_COUNTED = {"csv-update", "csv-update-few", "csv-cell", "jsonl-update", "jsonl-set"}
 
 
 @pytest.mark.slow
-def test_every_case_is_reported_and_its_output_verified(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("names", "size"), [(LOG_CASES, "8M"), (FORMAT_CASES, "4M")], ids=["log", "formats"])
+def test_every_case_is_reported_and_its_output_verified(names: set[str], size: str, tmp_path: Path) -> None:
     output = tmp_path / "results"
-    sizes = ["--size", "8M", "--runs", "1"]
+    sizes = ["--size", size, "--runs", "1", *(word for name in sorted(names) for word in ("--only", name))]
     places = ["--folder", str(tmp_path / "inputs"), "--output", str(output)]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", *sizes, *places],
@@ -35,11 +44,17 @@ def test_every_case_is_reported_and_its_output_verified(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     results = json.loads((output / "results.json").read_text("utf-8"))
     cases = {case["name"]: case for case in results["cases"]}
-    assert set(cases) == CASES
+    assert set(cases) == {name for name in LOG_CASES | FORMAT_CASES if any(part in name for part in names)}, (
+        "--only takes the cases whose names hold one of its words"
+    )
     for name, case in cases.items():
         assert f"{name}: {case['title']}" in done.stdout
         for each in case["contestants"]:
             _check(each, f"{name}: {each['name']}")
+        if name in CHANGES_COUNTED:
+            counts = {each["ours"]: each["others_changed"] for each in case["contestants"] if each["seconds"]}
+            assert counts.pop(True) == 0, name
+            assert all(counts.values()), f"{name}: every peer changes what it was not asked to"
     left = {path.name for path in (tmp_path / "inputs").iterdir()}
     assert left <= {"stdout", "stderr"}
     assert str(tmp_path) not in (output / "results.json").read_text("utf-8")

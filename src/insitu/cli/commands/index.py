@@ -13,7 +13,8 @@ from insitu.cli.progress import work
 def index(file: str, output: Output) -> None:
     """Count the lines once, so that any line is found at once.
 
-    The index is small, lies beside the file in .insitu, and is kept up to date by insitu's own edits.
+    Of a CSV file the rows are counted, too. The index is small, lies beside the file in .insitu, and is kept
+    up to date by insitu's own edits.
 
         insitu index orders.log
 
@@ -23,8 +24,9 @@ def index(file: str, output: Output) -> None:
 
     with work("Indexing", silent=output.quiet or output.as_json) as run:
         built = insitu.build_index(file, progress=run.progress, cancel=run.cancel)
+    rows = "" if built["rows"] is None else f"{counted(built['rows'], 'row')}, "
     output.message(
-        f"{file}: {counted(built['lines'], 'line')}, an index of {byte_size(built['index_bytes'])}, "
+        f"{file}: {counted(built['lines'], 'line')}, {rows}an index of {byte_size(built['index_bytes'])}, "
         f"{duration(built['seconds'])}"
     )
     output.fields({"path": file, **built})

@@ -1,0 +1,409 @@
+"""The row index of a CSV file: sparse, exact for one dialect, cheap to keep, never believed when stale.
+
+Of each granule of the file (``engine.granules``: at most 256 KiB) the index knows its size, how many rows end
+in it, and the state of the dialect's machine at its start. So any granule can be split without what precedes
+it, and after a change only what follows it up to the first granule that begins in the same state as before.
+
+Rows are all rows, a header included, numbered from 0; what the byte order mark holds belongs to none.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from itertools import chain
+from struct import Struct
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from insitu.core.columns import Block
+from insitu.core.protocols import Cancel, Progress, Reader
+from insitu.core.spans import Span
+from insitu.engine.granules import GRANULE_BYTES, Granules
+from insitu.engine.index import Sample
+from insitu.engine.kept_index import Kind
+from insitu.engine.site import Site
+from insitu.errors import InternalError, RequestError, SpanError, StaleError, StorageError
+from insitu.formats.csv_dialect import Dialect
+from insitu.formats.csv_faults import misplaced, unclosed
+from insitu.formats.csv_states import ESCAPED_QUOTED, QUOTED, START, Table
+from insitu.formats.csv_tables import row_ends, table
+from insitu.scan.windows import WINDOW_BYTES, Window, parallel, window_at
+from insitu.storage.base import Volume
+
+if TYPE_CHECKING:
+    from insitu.formats.cells import Column
+
+_MAGIC: Final = b"insitu-r"
+_VERSION: Final = 1
+# Magic, version, state at the end, size of the stamp, greatest granule, count of granules. The stamp follows,
+# then sizes and counts (32 bits each), states (8 bits), the digests of the samples, and xxh3_64 of it all.
+_HEADER: Final = Struct("=8sHBxIIQ")
+_CHECKSUM: Final = Struct("=Q")
+_GRANULE_SAVED_BYTES: Final = 9
+
+# Granules whose digests are saved along, by which the file is recognized: read in a millisecond or two.
+_SAMPLES: Final = 16
+
+
+class RowGranules(Granules):
+    """Granules, and the state in which each begins."""
+
+    def __init__(self, granule_bytes: int) -> None:
+        super().__init__(granule_bytes)
+        self.states = array("B")
+
+    def add(self, size: int, count: int, state: int) -> None:
+        """Adds a granule behind the others, or to the last one where I2 wants it."""
+        self.append(size, count)
+        if len(self.states) < len(self.sizes):
+            self.states.append(state)
+
+    def keep_rows(self, other: RowGranules, first: int, stop: int) -> None:
+        """Adds the granules ``[first, stop)`` of another index, unscanned."""
+        if first < stop:
+            self.add(other.sizes[first], other.counts[first], other.states[first])
+            self.sizes.extend(other.sizes[first + 1 : stop])
+            self.counts.extend(other.counts[first + 1 : stop])
+            self.states.extend(other.states[first + 1 : stop])
+
+
+class RowIndex:
+    """Where the rows of a file begin. Never changes: ``extended`` and ``patched`` return another one.
+
+    Cost: a question reads one granule, in about a millisecond (a row that reaches into further granules:
+    one for each of its ends); memory of 9 bytes per granule.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        dialect: Dialect,
+        granules: RowGranules,
+        final: int,
+        samples: tuple[Sample, ...] = (),
+    ) -> None:
+        self._reader = reader
+        self._dialect = dialect
+        self._granules = granules
+        self._final = final
+        self._samples = samples
+
+    @classmethod
+    def build(
+        cls,
+        reader: Reader,
+        dialect: Dialect,
+        *,
+        granule_bytes: int = GRANULE_BYTES,
+        progress: Progress | None = None,
+        cancel: Cancel | None = None,
+    ) -> RowIndex:
+        """Scans the whole file, on every core.
+
+        Raises:
+            FormatError: a quote is never closed; or one is misplaced, and the dialect is strict.
+            CancelledError: ``cancel`` said so.
+
+        Cost: one read of the file; memory of a window and its bits for each thread.
+        """
+        empty = cls(reader, dialect, RowGranules(granule_bytes), START)
+        return empty.extended(reader, progress=progress, cancel=cancel)
+
+    @property
+    def size(self) -> int:
+        """How many bytes of the file the index covers."""
+        return self._granules.size
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """Of a loaded index: what some granules held when it was saved, the last one last."""
+        return self._samples
+
+    @property
+    def row_count(self) -> int:
+        """How many rows there are, the header included; the last may lack its line end."""
+        return self._granules.ends + (self._final != START and self.size > len(self._dialect.bom))
+
+    def end_offset(self, number: int) -> int:
+        """Where the row ``number``, counted from 1, stops with its line end; for 0, where the first starts.
+
+        Raises:
+            SpanError: there are fewer rows.
+            StaleError: the reader no longer shows the bytes the index was made of.
+        """
+        if not 0 <= number <= self.row_count:
+            raise SpanError(
+                f"There is no row {number}; there are {self.row_count}.", number=number, count=self.row_count
+            )
+        if number == 0:
+            return min(len(self._dialect.bom), self.size)
+        if number > self._granules.ends:
+            return self.size
+        granule, start, stop, ends = self._granules.at_end(number)
+        found = self._ends_in(granule, Span(start, stop))
+        if number - ends > len(found):
+            raise StaleError(
+                "The file no longer holds the rows its index knows; somebody else changed it.",
+                hint="Open the file again.",
+            )
+        return int(found[number - ends - 1]) + 1
+
+    def span_of(self, row: int) -> Span:
+        """The span of a row (from 0), its line end included; raises as ``end_offset``."""
+        start = self.end_offset(row)
+        if row >= self._granules.ends:
+            return Span(start, self.end_offset(row + 1))
+        place = self._granules.at_end(row + 1)
+        if not place.start <= start < place.stop:
+            return Span(start, self.end_offset(row + 1))
+        found = self._ends_in(place.granule, place.span)
+        return Span(start, int(found[row - place.ends]) + 1)
+
+    def row_at(self, offset: int) -> int:
+        """The index of the row that holds the byte at an offset: how many rows end before it."""
+        import numpy as np
+
+        if not self._granules.sizes:
+            return 0
+        place = self._granules.at_offset(offset)
+        found = self._ends_in(place.granule, place.span)
+        return place.ends + int(np.searchsorted(found, offset))
+
+    def extended(
+        self, reader: Reader, *, progress: Progress | None = None, cancel: Cancel | None = None
+    ) -> RowIndex:
+        """The index of the file after something was appended to it, and nothing else happened.
+
+        Raises:
+            FormatError: as ``build``.
+            CancelledError: ``cancel`` said so.
+
+        Cost: one read of what is new, and of the last granule.
+        """
+        if reader.size < self.size:
+            raise InternalError(f"An index of {self.size} bytes cannot be extended to {reader.size}.")
+        old = self._granules
+        # The last granule is scanned again: a CR at its end may now have an LF behind it.
+        kept = max(0, len(old.sizes) - 1)
+        scan = _Scan(reader, self._dialect, old.granule_bytes)
+        scan.granules.keep_rows(old, 0, kept)
+        start = old.size - old.sizes[kept] if kept < len(old.sizes) else 0
+        scan.state = old.states[kept] if kept < len(old.sizes) else START
+        scan.over(Span(start, reader.size), progress, cancel)
+        return scan.index()
+
+    def patched(self, blocks: Iterable[Block], reader: Reader, *, cancel: Cancel | None = None) -> RowIndex:
+        """The index of the file after a commit of ours, or several.
+
+        Args:
+            blocks: the splices of the commit, in the coordinates of the file this index belongs to.
+            reader: the file after the commit.
+
+        Raises:
+            InternalError: the splices do not lead from the old size to the new one.
+            FormatError: as ``build``; CancelledError: ``cancel`` said so.
+
+        Cost: one read of the granules that splices touch, with what they became, and of those behind up
+            to the first that begins in the state in which it began before.
+        """
+        old = self._granules
+        if not old.sizes:
+            return self.extended(reader, cancel=cancel)
+        scan = _Scan(reader, self._dialect, old.granule_bytes)
+        states = [*old.states, self._final]
+        at = displacement = 0
+
+        def keep(stop: int) -> None:
+            """Keeps old granules up to one, but scans those that no longer begin as they did."""
+            nonlocal at
+            while at < stop and scan.state != states[at]:
+                scan.over(old.at(at).span.moved(displacement), None, cancel)
+                at += 1
+            if at < stop:
+                scan.granules.keep_rows(old, at, stop)
+                scan.state, at = states[stop], stop
+
+        for run in old.touched(blocks):
+            # The granule before sees what follows it, too: a CR at its end may get an LF, or lose it.
+            keep(run.first - 1)
+            start = old.at(at).start + displacement
+            stop = run.stop + run.displacement
+            if not start <= stop <= reader.size:
+                break
+            scan.over(Span(start, stop), None, cancel)
+            at, displacement = run.last + 1, run.displacement
+        if old.size + displacement != reader.size:
+            raise InternalError(f"Splices add {displacement} bytes to {old.size}; there are {reader.size}.")
+        keep(len(old.sizes))
+        return scan.index()
+
+    def to_bytes(self, stamp: bytes) -> bytes:
+        """The index as bytes; ``from_bytes`` asks for the stamp. Reads the samples."""
+        from xxhash import xxh3_64_intdigest
+
+        granules = self._granules
+        count = len(granules.sizes)
+        header = _HEADER.pack(_MAGIC, _VERSION, self._final, len(stamp), granules.granule_bytes, count)
+        spans = (granules.at(number).span for number in _sampled(count))
+        digests = array("Q", (xxh3_64_intdigest(self._reader.read(span.start, span.size)) for span in spans))
+        body = b"".join((header, stamp, granules.sizes, granules.counts, granules.states, digests))
+        return body + _CHECKSUM.pack(xxh3_64_intdigest(body))
+
+    @classmethod
+    def from_bytes(cls, data: bytes, reader: Reader, dialect: Dialect, stamp: bytes) -> RowIndex | None:
+        """Returns the index that ``to_bytes`` made; None where it is damaged, or not of this stamp."""
+        from xxhash import xxh3_64_intdigest
+
+        if len(data) != _saved_bytes(data, stamp):
+            return None
+        body = memoryview(data)[: -_CHECKSUM.size]
+        if _CHECKSUM.unpack(data[len(body) :]) != (xxh3_64_intdigest(body),):
+            return None
+        _magic, _version, final, _stamp_size, granule_bytes, count = _HEADER.unpack_from(data)
+        granules = RowGranules(granule_bytes)
+        saved_stamp, columns = body[_HEADER.size :][: len(stamp)], body[_HEADER.size + len(stamp) :]
+        granules.sizes.frombytes(columns[: 4 * count])
+        granules.counts.frombytes(columns[4 * count : 8 * count])
+        granules.states.frombytes(columns[8 * count : 9 * count])
+        granules.seal()
+        digests = array("Q", bytes(columns[9 * count :]))
+        spans = (granules.at(number).span for number in _sampled(count))
+        samples = tuple(map(Sample, spans, digests))
+        return cls(reader, dialect, granules, final, samples) if saved_stamp == stamp else None
+
+    @classmethod
+    def load(
+        cls, volume: Volume, path: str, reader: Reader, dialect: Dialect, stamp: bytes
+    ) -> RowIndex | None:
+        """Returns the index saved at ``path``; None where there is none that can be used."""
+        try:
+            with closing(volume.open(path)) as file:
+                size = file.size()
+                if size != _saved_bytes(file.read(0, _HEADER.size), stamp):
+                    return None
+                return cls.from_bytes(file.read(0, size), reader, dialect, stamp)
+        except (RequestError, StorageError):
+            return None
+
+    @staticmethod
+    def saved_stamp(volume: Volume, path: str) -> bytes | None:
+        """The stamp of the index saved at ``path``, unchecked; None where there is none that can be used."""
+        try:
+            with closing(volume.open(path)) as file:
+                size = _stamp_bytes(file.read(0, _HEADER.size))
+                return None if size is None else file.read(_HEADER.size, size)
+        except (RequestError, StorageError):
+            return None
+
+    def _ends_in(self, granule: int, span: Span) -> Column:
+        """Where rows end in a granule, told by the last byte of each line end."""
+        import numpy as np
+
+        window = window_at(self._reader, span, after=1)
+        skipped = min(max(0, len(self._dialect.bom) - span.start), span.size)
+        own = np.frombuffer(window.own, np.uint8)[skipped:]
+        state = self._granules.states[granule]
+        return row_ends(own, self._dialect, state, _following(window)) + (span.start + skipped)
+
+
+class _Scan:
+    """Granules made from left to right; each begins in the state that the one before left."""
+
+    def __init__(self, reader: Reader, dialect: Dialect, granule_bytes: int) -> None:
+        self._reader = reader
+        self._dialect = dialect
+        self.granules = RowGranules(granule_bytes)
+        self.state = START
+
+    def over(self, span: Span, progress: Progress | None, cancel: Cancel | None) -> None:
+        """Adds granules for a span of the file."""
+        unit, dialect = self.granules.granule_bytes, self._dialect
+
+        def work(window: Window) -> list[tuple[int, Table]]:
+            return list(_tables(window, dialect, unit))
+
+        window_bytes = unit * max(1, WINDOW_BYTES // unit)
+        passes = parallel(
+            self._reader, work, *span, window_bytes=window_bytes, after=1, progress=progress, cancel=cancel
+        )
+        start = span.start
+        for size, made in chain.from_iterable(passes):
+            outcome = made[self.state]
+            self.granules.add(size, outcome.rows, self.state)
+            if outcome.fault >= 0:
+                self._refuse(max(start, len(dialect.bom)) + outcome.fault)
+            self.state = outcome.state
+            start += size
+
+    def index(self) -> RowIndex:
+        """The index of what was scanned.
+
+        Raises:
+            FormatError: the last quote is never closed.
+        """
+        self.granules.seal()
+        index = RowIndex(self._reader, self._dialect, self.granules, self.state)
+        if self.state in (QUOTED, ESCAPED_QUOTED):
+            row = self.granules.ends
+            raise unclosed(row - self._dialect.header, index.end_offset(row))
+        return index
+
+    def _refuse(self, offset: int) -> NoReturn:
+        self.granules.seal()
+        index = RowIndex(self._reader, self._dialect, self.granules, self.state)
+        row = index.row_at(offset)
+        raise misplaced(row - self._dialect.header, index.end_offset(row), offset)
+
+
+def row_index_kind(site: Site, dialect: Dialect) -> Kind[RowIndex]:
+    """How the row index of a file in a dialect is kept beside it, for ``kept_index.kept``."""
+    return Kind(
+        path=site.row_index,
+        suffix=b" " + repr(dialect).encode(),
+        build=lambda reader, progress, cancel: RowIndex.build(
+            reader, dialect, progress=progress, cancel=cancel
+        ),
+        saved_stamp=RowIndex.saved_stamp,
+        load=lambda volume, path, reader, stamp: RowIndex.load(volume, path, reader, dialect, stamp),
+    )
+
+
+def _tables(window: Window, dialect: Dialect, unit: int) -> Iterator[tuple[int, Table]]:
+    """Yields the size and the table of each granule of a window."""
+    import numpy as np
+
+    own, behind = np.frombuffer(window.own, np.uint8), _following(window)
+    for at in range(0, len(own), unit):
+        part = own[at : at + unit]
+        following = int(own[at + unit]) if at + unit < len(own) else behind
+        skipped = max(0, len(dialect.bom) - (window.span.start + at))
+        yield len(part), table(part[skipped:], dialect, following)
+
+
+def _following(window: Window) -> int:
+    """The byte behind a window; -1 at the end of the file."""
+    rest = window.view[window.before + window.span.size :]
+    return rest[0] if len(rest) else -1
+
+
+def _sampled(count: int) -> list[int]:
+    """Which of ``count`` granules are samples: spread evenly, the last one last."""
+    return [(count - 1) * sample // (_SAMPLES - 1) for sample in range(_SAMPLES)] if count else []
+
+
+def _stamp_bytes(data: bytes) -> int | None:
+    """How long the stamp of a saved index is that begins like ``data``; None where it is none we can use."""
+    if len(data) < _HEADER.size:
+        return None
+    magic, version, _final, stamp_size, granule_bytes, _count = _HEADER.unpack_from(data)
+    return int(stamp_size) if magic == _MAGIC and version == _VERSION and granule_bytes else None
+
+
+def _saved_bytes(data: bytes, stamp: bytes) -> int | None:
+    """How many bytes a saved index has that begins like ``data``; None where it is none we can use."""
+    if _stamp_bytes(data) != len(stamp):
+        return None
+    count = int(_HEADER.unpack_from(data)[-1])
+    columns = _GRANULE_SAVED_BYTES * count + 8 * len(_sampled(count))
+    return _HEADER.size + len(stamp) + columns + _CHECKSUM.size

@@ -1,0 +1,226 @@
+"""Rows of CSV as columns of offsets: exact splitting of a buffer of whole rows, without a loop per row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from insitu.formats.cells import Cells
+from insitu.formats.csv_bits import bits, places
+from insitu.formats.csv_dialect import CR, LF, Dialect
+from insitu.formats.csv_faults import misplaced
+from insitu.formats.csv_quotes import marks, states_around
+from insitu.formats.csv_states import START
+
+if TYPE_CHECKING:
+    from insitu.formats.cells import Bytes, Column, Mask
+
+
+class Rows(NamedTuple):
+    """Consecutive whole rows of a file; all columns are as long as there are rows.
+
+    The rows tile the data: ``starts[0] == 0`` and ``starts[i + 1] == ends[i]``.
+    """
+
+    data: Bytes
+    """Their bytes; valid during the call they are handed to, and no longer."""
+    offset: int
+    """Where ``data[0]`` is in the file."""
+    first: int
+    """Index of the first row among the data rows of the file, from 0."""
+    starts: Column
+    stops: Column
+    """Where rows stop, the line end excluded, in ``data``."""
+    ends: Column
+    """Where rows stop, the line end included."""
+    cells: dict[int, Cells]
+    """Of the columns that were asked for, by index."""
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+
+def split_rows(
+    data: Bytes, dialect: Dialect, columns: Iterable[int], offset: int = 0, first: int = 0
+) -> Rows:
+    """Splits whole rows; only the last one, at the end of the file, may lack its line end.
+
+    Args:
+        columns: indexes of the columns whose cells are wanted.
+        offset: where the data is in the file.
+        first: index of the first row.
+
+    Raises:
+        FormatError: the dialect is strict, and a quote or text is where none may be.
+
+    Cost: some passes over the data, and some tens of bytes of memory for each delimiter and line end.
+    """
+    import numpy as np
+
+    wanted = tuple(columns)
+    size = len(data)
+    separators, closed, fault = _separated(data, dialect, bool(wanted))
+    # Without delimiters every separator ends a row.
+    last = np.flatnonzero(data[separators] != dialect.delimiter[0])
+    ended = len(last) > 0 and separators[last[-1]] == size - 1
+    if not ended and size:
+        # The end of the file ends the last row.
+        separators = np.append(separators, size)
+        last = np.append(last, len(separators) - 1)
+    ends = separators[last] + 1
+    if not ended and size:
+        ends[-1] = size
+    starts = np.zeros(len(ends), np.int64)
+    starts[1:] = ends[:-1]
+    stops = _stops(data, dialect, starts, ends, ended)
+    if fault >= 0:
+        row = int(np.searchsorted(ends, fault, "right"))
+        raise misplaced(first + row, offset + int(starts[row]), offset + fault)
+    cells = _cells(data, dialect, wanted, closed, separators, last, starts, stops)
+    return Rows(data, offset, first, starts, stops, ends, cells)
+
+
+def _separated(data: Bytes, dialect: Dialect, delimiters: bool) -> tuple[Column, Mask | None, int]:
+    """Where line ends (and delimiters) outside quotes are; which quotes close cells; the first fault.
+
+    Returns:
+        For the second: None where every quote at a cell's end closes it. For the third: -1 for none.
+    """
+    import numpy as np
+
+    if not len(data):
+        return np.zeros(0, np.int64), None, -1
+    found = bits(data, dialect, START, -1, delimiters=delimiters)
+    fault = -1 if dialect.lenient else found.faults()[0]
+    if found.escaped is None and not found.strays(False).any():
+        wanted = found.ends | found.delimiters if delimiters else found.ends
+        return places(wanted & found.outside(False), len(data)), None, fault
+    general = marks(data, dialect, START, -1, delimiters=delimiters)
+    if general.runs is None:
+        return general.separators, None, fault
+    closed = np.zeros(len(data), np.bool_)
+    before, after = states_around(general.runs, False)
+    closed[general.runs.lasts[~after & (before | general.runs.opening)]] = True
+    return general.outside(False), closed, fault
+
+
+def _stops(data: Bytes, dialect: Dialect, starts: Column, ends: Column, ended: bool) -> Column:
+    """Where rows stop, their line ends left out."""
+    import numpy as np
+
+    if not len(ends):
+        return ends
+    stops: Column = ends - 1
+    if not ended:
+        stops[-1] = ends[-1]
+    if dialect.newline == "\r":
+        return stops
+    # A CR before an LF belongs to the line end. Row 0 of one byte has none before it.
+    before = data[np.maximum(stops - 1, 0)] == CR
+    before &= (stops > starts) & (data[np.minimum(stops, len(data) - 1)] == LF)
+    if not ended:
+        before[-1] = False
+    stops -= before
+    return stops
+
+
+def _cells(
+    data: Bytes,
+    dialect: Dialect,
+    wanted: tuple[int, ...],
+    closed: Mask | None,
+    separators: Column,
+    last: Column,
+    starts: Column,
+    stops: Column,
+) -> dict[int, Cells]:
+    """The cells of columns.
+
+    Args:
+        closed: which quotes close cells; None: all at a cell's end do.
+        separators: delimiters and line ends outside quotes.
+        last: which of them end rows.
+    """
+    import numpy as np
+
+    if not wanted or not len(starts):
+        empty = np.zeros(0, np.int64)
+        return {column: _made(data, dialect, empty, empty, None, None) for column in wanted}
+    # Which separator precedes a row's second cell.
+    second = np.zeros(len(last), np.int64)
+    second[1:] = last[:-1] + 1
+    cells = {}
+    for column in wanted:
+        own = second + column
+        missing: Mask | None = own > last
+        if missing is not None and not missing.any():
+            missing = None
+        at = np.minimum(own, last)
+        low = starts if column == 0 else separators[at - 1] + 1
+        high = np.where(at == last, stops, separators[at])
+        if missing is not None:
+            low = np.where(missing, stops, low)
+            high = np.where(missing, stops, high)
+        cells[column] = _made(data, dialect, low, high, _quoted(data, dialect, low, high, closed), missing)
+    return cells
+
+
+def _made(
+    data: Bytes, dialect: Dialect, low: Column, high: Column, quoted: Mask | None, missing: Mask | None
+) -> Cells:
+    if quoted is not None:
+        low, high = low + quoted, high - quoted
+    return Cells(data, low, high, quoted, missing, "csv", dialect.quote or b'"', dialect.escape)
+
+
+def _quoted(data: Bytes, dialect: Dialect, low: Column, high: Column, closed: Mask | None) -> Mask | None:
+    """Which cells stand in quotes; None for none."""
+    import numpy as np
+
+    if dialect.quote is None:
+        return None
+    quote = dialect.quote[0]
+    quoted: Mask = (high - low >= 2) & (data[np.minimum(low, len(data) - 1)] == quote)
+    if not quoted.any():
+        return None
+    quoted &= (data[high - 1] == quote) if closed is None else closed[high - 1]
+    return quoted
+
+
+def row_widths(sample: bytes, dialect: Dialect) -> Column:
+    """How many cells each row has; 0 for a blank line.
+
+    Args:
+        sample: rows from a row's start on; the last may be cut, and is left out if others are there.
+
+    Raises:
+        FormatError: as ``split_rows``.
+    """
+    import numpy as np
+
+    data = np.frombuffer(sample, np.uint8)
+    separators, _closed, fault = _separated(data, dialect, True)
+    if fault >= 0:
+        raise misplaced(0, 0, fault)
+    last = np.flatnonzero(data[separators] != dialect.delimiter[0])
+    if not len(last):
+        return np.array([len(separators) + 1], np.int64)
+    ends = separators[last]
+    widths = np.diff(last, prepend=-1)
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    blank = (ends - starts == 0) | ((ends - starts == 1) & (data[starts] == CR))
+    widths[blank] = 0
+    return widths
+
+
+def first_rows(sample: bytes, dialect: Dialect, count: int) -> list[bytes]:
+    """The bytes of the first rows of a sample; one cut at its end is left out, if others are there."""
+    import numpy as np
+
+    data = np.frombuffer(sample, np.uint8)
+    separators, _closed, _fault = _separated(data, dialect, False)
+    bounds = [0, *(separators[:count] + 1).tolist()]
+    if len(bounds) == 1:
+        return [sample]
+    return [sample[low:high] for low, high in pairwise(bounds)]

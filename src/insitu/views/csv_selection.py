@@ -1,0 +1,183 @@
+"""Rows of a CSV file chosen by a condition: counted, or handed out as the bytes they are written in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from insitu.core.protocols import Cancel, Progress
+from insitu.formats.condition_batch import Batch
+from insitu.formats.conditions import Condition, column_index
+from insitu.formats.csv_scan import Rows, split_rows
+from insitu.views.csv_scan import row_end, scan_rows
+from insitu.views.streaming import Source
+
+if TYPE_CHECKING:
+    from insitu.formats.cells import Column
+    from insitu.formats.csv_dialect import Dialect
+
+# A header is split for so many columns at first, and for twice as many until it has no more.
+_WIDTH_FIRST = 64
+
+
+class Matches(NamedTuple):
+    """Rows that a condition is true of, in file order."""
+
+    numbers: Column
+    """Their indexes among the data rows of the file, from 0."""
+    starts: Column
+    stops: Column
+    """Where they are in the file, line ends included."""
+    data: bytes
+    """What is written there, one row behind the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A condition bound to the columns of one file.
+
+    Args:
+        header: the names of the file's columns.
+        condition: None: every row.
+        encoding: the codec of its text.
+    """
+
+    header: tuple[str, ...]
+    condition: Condition | None
+    encoding: str
+    columns: tuple[int, ...]
+    """Indexes of the columns that the condition looks at."""
+
+    @classmethod
+    def of(
+        cls, source: Source, dialect: Dialect, where: str | None, *, null_empty: bool = False
+    ) -> Selection:
+        """Binds a condition to a file.
+
+        Raises:
+            ConditionError: it does not parse, or does not fit the columns.
+        """
+        dialect.check_encoding(source.text.name)
+        condition = None if where is None else Condition.parse(where, null_empty=null_empty)
+        header = header_of(source, dialect)
+        columns = () if condition is None else condition.bind(header)
+        return cls(header, condition, source.text.name, columns)
+
+    def indices(self, names: Iterable[str]) -> tuple[int, ...]:
+        """The indexes of columns by name. Raises ConditionError as ``Condition.bind``."""
+        return tuple(column_index(name, self.header) for name in names)
+
+    def chosen(self, rows: Rows) -> Column:
+        """Which of these rows the condition is true of."""
+        import numpy as np
+
+        if self.condition is None:
+            return np.arange(len(rows))
+        named = zip(self.condition.columns, self.columns, strict=True)
+        cells = {name: rows.cells[column] for name, column in named}
+        return np.flatnonzero(self.condition.evaluate(cells, self.encoding))
+
+
+def header_of(source: Source, dialect: Dialect) -> tuple[str, ...]:
+    """The names of a file's columns; ``c1``, ``c2``, ... as many as its first row has where it names none."""
+    import numpy as np
+
+    start = len(dialect.bom)
+    if start >= source.reader.size:
+        return ()
+    stop = row_end(source.reader, dialect, start)
+    data = np.frombuffer(source.reader.read(start, stop - start), np.uint8)
+    width = _WIDTH_FIRST
+    while True:
+        cells = split_rows(data, dialect, range(width), start).cells
+        width = next((at for at, cell in cells.items() if cell.missing is not None and cell.missing[0]), -1)
+        if width >= 0:
+            break
+        width = 2 * len(cells)
+    if not dialect.header:
+        return tuple(f"c{index + 1}" for index in range(width))
+    named = {str(index): cells[index] for index in range(width)}
+    batch, first = Batch(named, source.text.name, False), np.zeros(1, np.int64)
+    return tuple(batch.texts(name, first).raw(0).decode("utf-8", "surrogateescape") for name in named)
+
+
+def matching(
+    source: Source,
+    dialect: Dialect,
+    where: str | None = None,
+    *,
+    null_empty: bool = False,
+    limit: int | None = None,
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
+) -> Iterator[Matches]:
+    """Yields the rows that a condition is true of, batch by batch, in file order.
+
+    Args:
+        where: a condition (see ``Condition``); None: every row.
+        null_empty: whether empty cells are NULL.
+        limit: how many rows at most; None: all.
+
+    Raises:
+        ConditionError: it does not parse, or does not fit the columns.
+        FormatError: the file is not written in that dialect.
+
+    Cost: one read, up to the last row wanted; memory for some windows.
+    """
+    if limit is not None and limit <= 0:
+        return
+    selection = Selection.of(source, dialect, where, null_empty=null_empty)
+
+    def work(rows: Rows) -> Matches:
+        return _written(rows, selection.chosen(rows))
+
+    left = limit
+    passed = scan_rows(source, dialect, selection.columns, work, progress=progress, cancel=cancel)
+    for matches in passed:
+        if left is not None and len(matches.numbers) >= left:
+            size = int((matches.stops - matches.starts)[:left].sum())
+            numbers, starts, stops, data = matches
+            yield Matches(numbers[:left], starts[:left], stops[:left], data[:size])
+            return
+        if left is not None:
+            left -= len(matches.numbers)
+        if len(matches.numbers):
+            yield matches
+
+
+def count(
+    source: Source,
+    dialect: Dialect,
+    where: str | None = None,
+    *,
+    null_empty: bool = False,
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
+) -> int:
+    """How many data rows a condition is true of. Arguments, errors and cost as ``matching``."""
+    selection = Selection.of(source, dialect, where, null_empty=null_empty)
+
+    def work(rows: Rows) -> int:
+        return len(selection.chosen(rows))
+
+    return sum(scan_rows(source, dialect, selection.columns, work, progress=progress, cancel=cancel))
+
+
+def _written(rows: Rows, chosen: Column) -> Matches:
+    """Some rows with the bytes they are written in."""
+    starts, stops = rows.starts[chosen], rows.ends[chosen]
+    view = rows.data.data
+    runs = merged(starts, stops)
+    data = b"".join(view[start:stop] for start, stop in zip(*(run.tolist() for run in runs), strict=True))
+    return Matches(chosen + rows.first, starts + rows.offset, stops + rows.offset, data)
+
+
+def merged(starts: Column, stops: Column) -> tuple[Column, Column]:
+    """Sorted spans with those put together that touch."""
+    import numpy as np
+
+    if not len(starts):
+        return starts, stops
+    apart = np.flatnonzero(starts[1:] != stops[:-1])
+    return starts[np.append(0, apart + 1)], stops[np.append(apart, len(stops) - 1)]
