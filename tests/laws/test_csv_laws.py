@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,9 @@ from insitu.errors import FormatError
 from insitu.formats.csv_cells import decoded, parse_row, rendered
 from insitu.formats.csv_dialect import Dialect
 from insitu.formats.csv_scan import Rows
+from insitu.formats.csv_specials import specials
+from insitu.formats.csv_states import START
+from insitu.formats.csv_tables import row_ends, table
 from insitu.views.csv_scan import scan_rows
 from insitu.views.streaming import Source
 from insitu.views.text import Encoding
@@ -107,3 +111,40 @@ def test_a_row_alone_is_split_as_in_the_file(data: bytes, dialect: Dialect) -> N
         cells = [(cell.start + row.start, cell.stop + row.start, cell.quoted) for cell in alone.cells]
         assert cells == [tuple(cell) for cell in row.cells]
         assert len(alone.ending) == row.end - row.stop
+
+
+TIDY = st.lists(
+    st.sampled_from((b"a", b"bc", b",", b",", b'"x"', b'"a""b"', b'"\n,"', b'"', b"\n", b"\r\n"))
+).map(b"".join)
+
+
+@given(st.one_of(MESSY, TIDY), DIALECTS, st.sampled_from((-1, *b'a,"\n\r')), st.booleans())
+@settings(max_examples=500, deadline=None)
+def test_what_is_calm_does_what_the_tables_say(
+    data: bytes, dialect: Dialect, following: int, delimiters: bool
+) -> None:
+    array = np.frombuffer(data, np.uint8)
+    quick = specials(array, dialect, following, delimiters=delimiters)
+    if quick is None:
+        return
+    exact = table(array, dialect, following)
+    for state, outcome in enumerate(quick.outcomes()):
+        assert quick.outcome(state) == outcome
+        if outcome is None:
+            continue
+        assert outcome == exact[state]
+        places, kinds = quick.separators(state) or ()
+        assert bytes(kinds) == bytes(array[places])
+        ends = row_ends(array, dialect, state, following)
+        assert places[kinds == ord("\n")].tolist() == ends.tolist()
+
+
+def test_well_written_csv_is_calm() -> None:
+    data = np.frombuffer(b'a,"b, ""c""\n",d\r\n"",\n"x"\r\n', np.uint8)
+    for lenient in (False, True):
+        quick = specials(data, Dialect(lenient=lenient), ord("a"), delimiters=True)
+        assert (
+            quick is not None
+            and quick.outcome(START) == table(data, Dialect(lenient=lenient), ord("a"))[START]
+        )
+        assert quick.outcome(START) is not None

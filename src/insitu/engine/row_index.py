@@ -26,7 +26,8 @@ from insitu.engine.site import Site
 from insitu.errors import InternalError, RequestError, SpanError, StaleError, StorageError
 from insitu.formats.csv_dialect import Dialect
 from insitu.formats.csv_faults import misplaced, unclosed
-from insitu.formats.csv_states import ESCAPED_QUOTED, QUOTED, START, Table
+from insitu.formats.csv_specials import specials
+from insitu.formats.csv_states import ESCAPED_QUOTED, QUOTED, START, STATES, Outcome
 from insitu.formats.csv_tables import row_ends, table
 from insitu.scan.windows import WINDOW_BYTES, Window, parallel, window_at
 from insitu.storage.base import Volume
@@ -307,6 +308,12 @@ class RowIndex:
         return row_ends(own, self._dialect, state, _following(window)) + (span.start + skipped)
 
 
+# The size of a granule, and what it does to each state; None where that is yet to be told.
+_Made = tuple[int, tuple[Outcome | None, ...]]
+
+_UNKNOWN: Final = (None,) * STATES
+
+
 class _Scan:
     """Granules made from left to right; each begins in the state that the one before left."""
 
@@ -320,8 +327,8 @@ class _Scan:
         """Adds granules for a span of the file."""
         unit, dialect = self.granules.granule_bytes, self._dialect
 
-        def work(window: Window) -> list[tuple[int, Table]]:
-            return list(_tables(window, dialect, unit))
+        def work(window: Window) -> list[_Made]:
+            return list(_made(window, dialect, unit))
 
         window_bytes = unit * max(1, WINDOW_BYTES // unit)
         passes = parallel(
@@ -329,12 +336,20 @@ class _Scan:
         )
         start = span.start
         for size, made in chain.from_iterable(passes):
-            outcome = made[self.state]
+            outcome = made[self.state] or self._exactly(Span(start, start + size))
             self.granules.add(size, outcome.rows, self.state)
             if outcome.fault >= 0:
                 self._refuse(max(start, len(dialect.bom)) + outcome.fault)
             self.state = outcome.state
             start += size
+
+    def _exactly(self, span: Span) -> Outcome:
+        """What a granule does to the state it begins in, where its quotes are not calm."""
+        import numpy as np
+
+        window = window_at(self._reader, span, after=1)
+        own = np.frombuffer(window.own, np.uint8)[max(0, len(self._dialect.bom) - span.start) :]
+        return table(own, self._dialect, _following(window))[self.state]
 
     def index(self) -> RowIndex:
         """The index of what was scanned.
@@ -369,8 +384,8 @@ def row_index_kind(site: Site, dialect: Dialect) -> Kind[RowIndex]:
     )
 
 
-def _tables(window: Window, dialect: Dialect, unit: int) -> Iterator[tuple[int, Table]]:
-    """Yields the size and the table of each granule of a window."""
+def _made(window: Window, dialect: Dialect, unit: int) -> Iterator[_Made]:
+    """Yields the size of each granule of a window, and what it does to each state, as far as that is easy."""
     import numpy as np
 
     own, behind = np.frombuffer(window.own, np.uint8), _following(window)
@@ -378,7 +393,8 @@ def _tables(window: Window, dialect: Dialect, unit: int) -> Iterator[tuple[int, 
         part = own[at : at + unit]
         following = int(own[at + unit]) if at + unit < len(own) else behind
         skipped = max(0, len(dialect.bom) - (window.span.start + at))
-        yield len(part), table(part[skipped:], dialect, following)
+        found = specials(part[skipped:], dialect, following, delimiters=False)
+        yield len(part), _UNKNOWN if found is None else found.outcomes()
 
 
 def _following(window: Window) -> int:

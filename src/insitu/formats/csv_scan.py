@@ -56,13 +56,38 @@ def split_rows(
 
     Cost: some passes over the data, and some tens of bytes of memory for each delimiter and line end.
     """
+    wanted = tuple(columns)
+    separators, closed, fault = _separated(data, dialect, bool(wanted))
+    return rows_between(
+        data, dialect, wanted, separators, data[separators], offset, first, closed=closed, fault=fault
+    )
+
+
+def rows_between(
+    data: Bytes,
+    dialect: Dialect,
+    wanted: tuple[int, ...],
+    separators: Column,
+    kinds: Bytes,
+    offset: int,
+    first: int,
+    *,
+    closed: Mask | None = None,
+    fault: int = -1,
+) -> Rows:
+    """The rows and cells that separators make; see ``split_rows``.
+
+    Args:
+        separators: where line ends outside quotes are, and delimiters if columns are wanted.
+        kinds: the bytes there.
+        closed: which quotes close cells; None: every one at a cell's end.
+        fault: where the first byte is that a strict dialect does not allow; -1 for none.
+    """
     import numpy as np
 
-    wanted = tuple(columns)
     size = len(data)
-    separators, closed, fault = _separated(data, dialect, bool(wanted))
     # Without delimiters every separator ends a row.
-    last = np.flatnonzero(data[separators] != dialect.delimiter[0])
+    last = np.flatnonzero(kinds != dialect.delimiter[0])
     ended = len(last) > 0 and separators[last[-1]] == size - 1
     if not ended and size:
         # The end of the file ends the last row.

@@ -99,6 +99,9 @@ def _regions(splices: Splices, atom: int) -> Iterator[list[Span]]:
         if open_at is None and len(block.starts) >= _VECTOR_SPLICES and _same_sizes(block):
             yield _vector_regions(block, atom)
             continue
+        if len(block.starts) >= _VECTOR_SPLICES and _never_balances(block):
+            open_at = block.starts[0] if open_at is None else open_at
+            continue
         for i, change in enumerate(block.starts):
             if open_at is None:
                 open_at = change
@@ -114,6 +117,11 @@ def _regions(splices: Splices, atom: int) -> Iterator[list[Span]]:
 
 def _same_sizes(block: Block) -> bool:
     return array("q", block.olds) == array("q", block.news)
+
+
+def _never_balances(block: Block) -> bool:
+    """Whether what follows is displaced after every splice of the block."""
+    return bool((vector(block.news)[1:] != vector(block.olds)[1:]).all())
 
 
 def _vector_regions(block: Block, atom: int) -> list[Span]:

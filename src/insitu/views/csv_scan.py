@@ -19,13 +19,14 @@ from insitu.core.spans import Span
 from insitu.errors import CancelledError
 from insitu.formats.csv_dialect import Dialect
 from insitu.formats.csv_faults import misplaced, too_long, unclosed
-from insitu.formats.csv_scan import Rows, split_rows
-from insitu.formats.csv_states import ESCAPED_QUOTED, QUOTED, START, Table
+from insitu.formats.csv_scan import Rows, rows_between, split_rows
+from insitu.formats.csv_specials import LazyTable, specials
+from insitu.formats.csv_states import ESCAPED_QUOTED, QUOTED, START
 from insitu.formats.csv_tables import table
 from insitu.views.streaming import Source
 
 if TYPE_CHECKING:
-    from insitu.formats.cells import Bytes
+    from insitu.formats.cells import Bytes, Column
 
 T = TypeVar("T")
 
@@ -133,7 +134,7 @@ class _Run(Generic[T]):
         self._threads = max(1, min(os.cpu_count() or 1, _THREADS_MAX, self._count))
         self._taken = self._given = 0
         self._ended = False
-        self._tables: dict[int, Table] = {}
+        self._tables: dict[int, LazyTable] = {}
         # How windows begin, as far as it follows from the tables: up to the window ``_known``.
         self._known = 0
         self._starts = {0: _Start(START, 0)}
@@ -210,7 +211,7 @@ class _Run(Generic[T]):
                 self._changed.wait()
             return None
 
-    def _begin(self, number: int, made: Table) -> _Start | None:
+    def _begin(self, number: int, made: LazyTable) -> _Start | None:
         """How a window begins, for the table of what it does; None where the pass has ended.
 
         The windows before it were taken before, and each makes its table before it waits here.
@@ -240,7 +241,7 @@ class _Window:
         self._dialect = dialect
         self._buffer = bytearray(window_bytes + _SPARE_BYTES)
         self._span = Span(0, 0)
-        self.table: Table = ()
+        self.table = LazyTable(_array(self._buffer, 0, 0), dialect, -1)
 
     def read(self, span: Span) -> None:
         """Reads a window and makes its table."""
@@ -248,10 +249,12 @@ class _Window:
         self._reader.read_into(span.start, memoryview(self._buffer)[:size])
         following = self._buffer[span.size] if size > span.size else -1
         self._span = span
-        self.table = table(_array(self._buffer, 0, span.size), self._dialect, following)
+        self.table = LazyTable(_array(self._buffer, 0, span.size), self._dialect, following)
 
     def rows(self, begun: _Start, columns: tuple[int, ...]) -> Rows | None:
         """The rows that start in the window; None where none does."""
+        import numpy as np
+
         span, dialect = self._span, self._dialect
         outcome = self.table[begun.state]
         first, row = 0, begun.rows
@@ -270,7 +273,28 @@ class _Window:
             stop = _end_from(self._reader, dialect, stop, outcome.state, last)
         buffer = self._extended(stop)
         data = _array(buffer, first, stop - span.start)
-        return split_rows(data, dialect, columns, span.start + first, row)
+        known = self._separators(buffer, begun.state, outcome.state, stop)
+        if known is None:
+            return split_rows(data, dialect, columns, span.start + first, row)
+        places, kinds = known
+        ahead = int(np.searchsorted(places, first))
+        return rows_between(
+            data, dialect, columns, places[ahead:] - first, kinds[ahead:], span.start + first, row
+        )
+
+    def _separators(self, buffer: bytearray, begun: int, left: int, stop: int) -> tuple[Column, Bytes] | None:
+        """The separators of the window and of what was read behind it, as far as both are calm."""
+        import numpy as np
+
+        inside = self.table.specials and self.table.specials.separators(begun)
+        if not inside or stop == self._span.stop:
+            return inside or None
+        size = self._span.size
+        rest = specials(_array(buffer, size, stop - self._span.start), self._dialect, -1, delimiters=True)
+        behind = rest and rest.separators(left)
+        if not behind:
+            return None
+        return np.concatenate((inside[0], behind[0] + size)), np.concatenate((inside[1], behind[1]))
 
     def _extended(self, stop: int) -> bytearray:
         """The window and what follows it up to an offset."""
