@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from insitu.core.protocols import Reader
 from insitu.core.replacements import listed
+from insitu.edits import Dedupe, Drop, Keep, LineEnds, Number, Redact, Substitute, Trim
 from insitu.errors import TextError
 from insitu.formats.lines import CR, LF, assigned_lines, detect_newline, split_ending
 from insitu.views import transform_ends, transform_lines
@@ -20,7 +21,6 @@ from insitu.views.text import Encoding
 from insitu.views.transform_lines import LineReader
 from insitu.views.transform_work import Context
 from insitu.views.transforming import Transform
-from insitu.views.transforms import Dedupe, Drop, Keep, LineEnds, Number, Redact, Substitute, Trim
 
 
 class Bytes:

@@ -29,7 +29,7 @@ TOPICS: Final = {
         "apply": "Carry out many edits as one: JSON lines or a unified diff.",
     },
     "Formats": {
-        "transform": "Pass lines, records or chunks through a Python function, or make a built-in change.",
+        "transform": "Pass lines, rows, records or chunks through a function, or make a built-in change.",
         "csv": "Read and change the rows, cells and columns of a CSV file.",
         "md": "Read and change the sections of a Markdown file.",
         "jsonl": "Read and change the records of a JSON Lines file.",

@@ -32,14 +32,15 @@ from insitu.views.transform_function import (
     unpacked,
 )
 from insitu.views.transform_lines import LINE_BYTES_MAX, LineReader
+from insitu.views.transform_rows import row_batches
 from insitu.views.transform_work import Changes, ChunkWork, Failure, LineWork, Task
 
 if TYPE_CHECKING:
     from insitu.views.streaming import Source
 
-By = Literal["lines", "chunks", "records"]
+By = Literal["lines", "chunks", "records", "rows"]
 
-KINDS: Final = ("lines", "chunks", "records")
+KINDS: Final = ("lines", "chunks", "records", "rows")
 
 # A smaller file is done before other processes have started, in about a tenth of a second.
 SMALL_BYTES: Final = 1 << 20
@@ -54,7 +55,8 @@ class Transform:
             it, or several. Or its name, ``MODULE:FUNCTION`` or ``FILE.py:FUNCTION``.
         by: ``"lines"`` are text with their endings; what is returned gets an ending as a line that is
             assigned to ``doc.lines`` does. ``"chunks"`` are bytes of ``chunk_bytes`` each.
-            ``"records"`` are the values of JSON Lines.
+            ``"records"`` are the values of JSON Lines. ``"rows"`` are mappings from the columns of CSV to
+            texts, in one process; the file tells how it is written.
         context: how many items before and behind the function sees.
         workers: how many processes; 1 is this one.
         as_bytes: lines are bytes instead of text.
@@ -83,6 +85,8 @@ class Transform:
             )
         if self.workers > 1:
             check_not_a_worker()
+        if self.by == "rows" and self.workers > 1:
+            raise RequestError("Rows are passed in one process.", hint="Leave workers out.")
         if not takes_context(resolved(self.function)) and self.context:
             raise RequestError(
                 f"The function takes one argument, so it cannot see {self.context} items of context.",
@@ -102,6 +106,10 @@ class Transform:
         """
         content, text, path = source
         function = resolved(self.function)
+        if self.by == "rows":
+            width = self.context if takes_context(function) else None
+            yield from row_batches(source, function, width, progress, cancel)
+            return
         job = _Job(self, path, text, takes_context(function))
         lines = job.lines(content)
         report = _Report(content.size, progress, cancel)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import insitu
+from insitu import edits
 from insitu.core.replacements import listed
 from insitu.core.spans import Span
 from insitu.errors import (
@@ -23,7 +24,7 @@ from insitu.errors import (
     TextError,
 )
 from insitu.scan.windows import WINDOW_BYTES
-from insitu.views import transform_dedupe, transforms
+from insitu.views import transform_dedupe
 from insitu.views.streaming import Source
 from insitu.views.text import Encoding
 from insitu.views.transform_function import takes_context
@@ -204,7 +205,7 @@ def test_a_line_that_is_too_long_is_named(tmp_path: Path) -> None:
 
 def test_an_odd_byte_of_utf16_is_named(tmp_path: Path) -> None:
     path = write(tmp_path / "f", "\ufeffab\n".encode("utf-16-le") + b"c")
-    for edit in (Transform(functions.same), transforms.Trim(), transforms.Drop("a")):
+    for edit in (Transform(functions.same), edits.Trim(), edits.Drop("a")):
         with pytest.raises(TextError, match="9 bytes, 1 more than whole utf-16-le units") as caught:
             insitu.carry_out(path, edit)
         assert caught.value.facts["offset"] == 8
@@ -306,7 +307,7 @@ def test_repeated_lines_are_found_over_temporary_files(
     monkeypatch.setattr(transform_dedupe, "_NOTES_HELD", 100)
     lines = [b"%d\n" % (i * i % 1013) for i in range(3000)]
     path = write(tmp_path / "f", b"".join(lines))
-    receipt = insitu.carry_out(path, transforms.Dedupe())
+    receipt = insitu.carry_out(path, edits.Dedupe())
     assert path.read_bytes() == b"".join(dict.fromkeys(lines))
     assert receipt.splices == 3000 - len(set(lines))
 
@@ -319,22 +320,22 @@ def test_more_different_lines_than_memory_is_set_aside_for_are_refused(
     with monkeypatch.context() as patch:
         patch.setattr(transform_dedupe, "_DIFFERENT_MAX", 100)
         with pytest.raises(LimitError, match="different"):
-            insitu.carry_out(path, transforms.Dedupe())
+            insitu.carry_out(path, edits.Dedupe())
     with monkeypatch.context() as patch:
         patch.setattr(transform_dedupe, "LINES_MAX", 100)
         with pytest.raises(LimitError, match="100 lines"):
-            insitu.carry_out(path, transforms.Dedupe())
+            insitu.carry_out(path, edits.Dedupe())
     assert path.read_bytes() == data
 
 
 @pytest.mark.parametrize(
     ("make", "error"),
     [
-        (lambda: transforms.Drop("("), PatternError),
-        (lambda: transforms.Substitute("a", r"\1"), PatternError),
-        (lambda: transforms.Redact("a", ""), RequestError),
-        (lambda: transforms.Redact("a", "\n"), RequestError),
-        (lambda: transforms.LineEnds("cr"), RequestError),  # type: ignore[arg-type]
+        (lambda: edits.Drop("("), PatternError),
+        (lambda: edits.Substitute("a", r"\1"), PatternError),
+        (lambda: edits.Redact("a", ""), RequestError),
+        (lambda: edits.Redact("a", "\n"), RequestError),
+        (lambda: edits.LineEnds("cr"), RequestError),  # type: ignore[arg-type]
     ],
 )
 def test_wrong_built_ins_are_refused_at_once(make: Any, error: type[Exception]) -> None:
@@ -345,7 +346,7 @@ def test_wrong_built_ins_are_refused_at_once(make: Any, error: type[Exception]) 
 def test_a_substitution_that_the_encoding_lacks_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "f", b"a\n")
     with pytest.raises(TextError):
-        insitu.carry_out(path, transforms.Substitute("a", "\u20ac"), encoding="latin-1")
+        insitu.carry_out(path, edits.Substitute("a", "\u20ac"), encoding="latin-1")
 
 
 def test_a_window_leaves_no_cycles_behind() -> None:

@@ -17,7 +17,7 @@ from insitu.cli.streaming import stream
 if TYPE_CHECKING:
     from insitu.views.streaming import MassEdit
 
-_KINDS: Final = ("lines", "chunks", "records")
+_KINDS: Final = ("lines", "chunks", "records", "rows")
 
 
 @dataclass(frozen=True)
@@ -29,21 +29,21 @@ class _BuiltIn:
     noun: str
 
 
-def _transforms() -> Any:
-    from insitu.views import transforms
+def _edits() -> Any:
+    from insitu import edits
 
-    return transforms
+    return edits
 
 
 _BUILT_IN: Final = {
-    "substitute": _BuiltIn(lambda value: _transforms().Substitute(*value), "substituted", "match"),
-    "drop": _BuiltIn(lambda value: _transforms().Drop(value), "dropped", "line"),
-    "keep": _BuiltIn(lambda value: _transforms().Keep(value), "dropped", "line"),
-    "dedupe": _BuiltIn(lambda value: _transforms().Dedupe(value == "adjacent"), "dropped", "line"),
-    "number": _BuiltIn(lambda _: _transforms().Number(), "numbered", "line"),
-    "line_ends": _BuiltIn(lambda value: _transforms().LineEnds(value), "changed", "line end"),
-    "trim": _BuiltIn(lambda _: _transforms().Trim(), "trimmed", "line"),
-    "redact": _BuiltIn(lambda value: _transforms().Redact(*value), "redacted", "match"),
+    "substitute": _BuiltIn(lambda value: _edits().Substitute(*value), "substituted", "match"),
+    "drop": _BuiltIn(lambda value: _edits().Drop(value), "dropped", "line"),
+    "keep": _BuiltIn(lambda value: _edits().Keep(value), "dropped", "line"),
+    "dedupe": _BuiltIn(lambda value: _edits().Dedupe(value == "adjacent"), "dropped", "line"),
+    "number": _BuiltIn(lambda _: _edits().Number(), "numbered", "line"),
+    "line_ends": _BuiltIn(lambda value: _edits().LineEnds(value), "changed", "line end"),
+    "trim": _BuiltIn(lambda _: _edits().Trim(), "trimmed", "line"),
+    "redact": _BuiltIn(lambda value: _edits().Redact(*value), "redacted", "match"),
 }
 
 
@@ -76,7 +76,7 @@ def transform(
     output: Output,
     **built_in: Any,
 ) -> None:
-    """Pass lines, records or chunks through a Python function, or make a built-in change.
+    """Pass lines, rows, records or chunks through a function, or make a built-in change.
 
     The function takes a line as text and returns it unchanged, changed, None to drop it, or a list to put
     several in its place. With a second parameter it gets the context: before, after, number and offset.
