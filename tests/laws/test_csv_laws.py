@@ -128,8 +128,9 @@ def test_what_is_calm_does_what_the_tables_say(
     if quick is None:
         return
     exact = table(array, dialect, following)
-    for state, outcome in enumerate(quick.outcomes()):
-        assert quick.outcome(state) == outcome
+    for state, listed in enumerate(quick.outcomes()):
+        outcome = quick.outcome(state)
+        assert listed in (outcome, None), "what is told is what is told alone"
         if outcome is None:
             continue
         assert outcome == exact[state]

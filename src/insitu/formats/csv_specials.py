@@ -54,9 +54,16 @@ class Specials:
         self._calm: dict[bool, bool] = {}
 
     def outcomes(self) -> tuple[Outcome | None, ...]:
-        """What the buffer does to each state; None for those that it is not calm begun in."""
-        ends = [self._ends(quoted) if self._alternates(quoted) else None for quoted in (False, True)]
-        return tuple(self._outcome(state, ends[state == QUOTED]) for state in range(STATES))
+        """What the buffer does to each state; None for those that it is not calm begun in.
+
+        A buffer with quotes that is calm begun outside of them is hardly ever so begun in one: that is left
+        open then (None).
+        """
+        outside = self._ends(False) if self._alternates(False) else None
+        inside = None
+        if (outside is None or self._inside is None) and self._alternates(True):
+            inside = self._ends(True)
+        return tuple(self._outcome(state, inside if state == QUOTED else outside) for state in range(STATES))
 
     def outcome(self, state: int) -> Outcome | None:
         """What the buffer does to a state; None where it is not calm begun so."""
