@@ -165,7 +165,7 @@ def warm(path: Path) -> None:
 def fresh_copy(source: Path, target: Path) -> None:
     """Makes a folder that holds nothing but a copy of the input, on the disk and in the page cache."""
     shutil.rmtree(target.parent, ignore_errors=True)
-    target.parent.mkdir(parents=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     with source.open("rb") as read, target.open("wb") as written:
         left = os.fstat(read.fileno()).st_size
         while left:
