@@ -125,7 +125,7 @@ def _flat(tree: Tree, child: Child) -> tuple[bytes, bytes] | None:
     if last is None or b"\n" in (gap := _gap(tree, last)):
         return None
     colon = _colon(tree, [last]) or _colon(tree, [child]) or b": "
-    return (gap if last.ordinal else colon[1:]), colon
+    return (gap if last.ordinal else colon.partition(b":")[2]), colon
 
 
 def _indent(gap: bytes) -> bytes:
