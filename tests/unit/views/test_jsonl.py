@@ -243,7 +243,7 @@ def test_mass_edits_are_those_of_a_loop(
 
     def picked(line: bytes) -> bool:
         value = parsed(line)
-        return isinstance(value, dict) and isinstance(value.get("id"), int) and value["id"] == 1
+        return isinstance(value, dict) and type(value.get("id")) is int and value["id"] == 1
 
     new = data.draw(st.integers(0, 3) | st.sampled_from(["x", "é", [1], {"k": 1}, None, True]))
     kept = [not line.strip() or not picked(line) for line in lines]
