@@ -235,6 +235,7 @@ def _ancestors(section: Section) -> list[object]:
 @SETTINGS
 @given(DOCUMENTS)
 @example(b"\r# a\n")
+@example(b"[a]: b\n<a>\n===\n")
 def test_every_name_leads_back_and_nothing_changes_by_itself(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "a.md"
     path.write_bytes(data)

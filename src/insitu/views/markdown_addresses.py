@@ -84,7 +84,7 @@ class Names:
         """An address that names only this section: its path, with an ordinal where that is not enough."""
         chain = self._outline.ancestors(index)
         titles = [self._title_of(ancestor) for ancestor in chain]
-        if not titles[-1].strip():
+        if not normalized(titles[-1]):  # it is empty, or nothing but tags
             return self._id_of(index)
         path = "/".join(map(escaped, titles))
         fitting = self._by_path(tuple(map(normalized, titles)))
