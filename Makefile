@@ -66,7 +66,8 @@ lock: ## pin every dependency of pyproject.toml, with hashes, in requirements.lo
 	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	$(PYTHON) -m venv "$$folder"; \
 	"$$folder/bin/pip" install $(PIP_OPTIONS) $(PIP_TOOLS); \
-	"$$folder/bin/pip-compile" --quiet --generate-hashes --strip-extras --extra=fast --extra=frames --extra=dev --extra=bench \
+	"$$folder/bin/pip-compile" --quiet --generate-hashes --strip-extras \
+		--extra=code --extra=fast --extra=frames --extra=mcp --extra=tokens --extra=dev --extra=bench \
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options $(UPGRADE) \
 		--output-file=requirements.lock pyproject.toml
 
