@@ -1,9 +1,9 @@
 """Files beneath one folder, and nothing else: where paths come from somebody who is not trusted.
 
 The folder is opened once; every later call starts from that descriptor, so that neither a path nor a race
-leads out of it. Paths are those of a world whose "/" is the folder. Links and ".." are followed by
-``resolve`` alone, one by one and never out of the folder; every other call refuses them, so that a link which
-was swapped in after ``resolve`` makes the call fail instead of leading it astray.
+leads out of it. Paths are those of a world that holds the folder and nothing else. Links and ".." are followed
+by ``resolve`` alone, one by one and never out of the folder; every other call refuses them, so that a link
+which was swapped in after ``resolve`` makes the call fail instead of leading it astray.
 
 Source: openat2(2). Where the kernel or a container does not have that call, each component is opened on its
 own, relative to the one before and never through a link; which of the two serves is found out at every call,
@@ -16,11 +16,13 @@ import errno
 import os
 import stat as modes
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NamedTuple
 
 from insitu.errors import ForbiddenPathError, OutsideRootsError, UnsupportedError
+from insitu.storage.base import Stat
+from insitu.storage.descriptor import PortableFile
 from insitu.storage.failures import Barred, failure
 
 if sys.platform == "linux":
@@ -40,20 +42,48 @@ _NEEDED: Final = ("O_NOFOLLOW", "O_DIRECTORY")
 _NEED_FOLDER: Final = (os.open, os.stat, os.unlink, os.rename, os.mkdir, os.rmdir, os.readlink)
 
 
+Permit = Callable[[str, Stat | None], None]
+
+
+class Trace(NamedTuple):
+    """Where a path leads, every link followed, and the folders on the way, the root first.
+
+    The folder that holds the last name is ``folders[len(names) - 1]``; a path that names a folder has one
+    more.
+    """
+
+    path: str
+    names: tuple[str, ...]
+    folders: tuple[tuple[int, int], ...]
+    """Device and inode."""
+
+
 class BeneathVolume(LocalVolume):
-    """A ``Volume`` of what lies beneath one folder; its paths are absolute, "/" being that folder.
+    """A ``Volume`` of what lies beneath one folder.
 
     Args:
         root: the folder. It is opened now; what its path names later does not matter.
+        at: the absolute path that the folder has in the paths this volume takes and gives; any other path
+            is outside.
         links: whether ``resolve`` follows symbolic links that stay inside; those that lead out never.
         cross_devices: whether mounts inside the folder may be entered.
+        permit: asked before names change, with None, and of every file opened for writing, with its status;
+            raises an error of insitu to refuse.
 
     Raises:
         MissingFileError, AccessError, FileKindError: there is no such folder that can be opened.
         UnsupportedError: this platform cannot hold on to a folder while it looks inside.
     """
 
-    def __init__(self, root: str, *, links: bool = True, cross_devices: bool = False) -> None:
+    def __init__(
+        self,
+        root: str,
+        *,
+        at: str = "/",
+        links: bool = True,
+        cross_devices: bool = False,
+        permit: Permit | None = None,
+    ) -> None:
         super().__init__()
         if not all(hasattr(os, name) for name in _NEEDED) or not os.supports_dir_fd.issuperset(_NEED_FOLDER):
             raise UnsupportedError(
@@ -62,6 +92,8 @@ class BeneathVolume(LocalVolume):
             )
         self._links = links
         self._cross = cross_devices
+        self._permit = permit
+        self._at = _components(at)
         try:
             self._root = os.open(root, _FOLDER_FLAGS)
         except (OSError, ValueError) as error:
@@ -87,20 +119,75 @@ class BeneathVolume(LocalVolume):
         Raises:
             OutsideRootsError: it leads out of the folder; whether there is anything is not told.
         """
+        return self.trace(path).path
+
+    def trace(self, path: str) -> Trace:
+        """As ``resolve``, with the identities of the folders on the way."""
         if not path:
             raise failure(FileNotFoundError(errno.ENOENT, ""), "resolve", path)
         try:
-            with self._walk(path, links=self._links, last_may_miss=True) as (_, names):
-                return "/" + "/".join(names)
+            parts = self._below(path)
+            with self._walk(parts, links=self._links, last_may_miss=True) as (folders, names):
+                seen = tuple((status.st_dev, status.st_ino) for status in map(os.fstat, folders))
+                return Trace("/" + "/".join((*self._at, *names)), tuple(names), seen)
         except (OSError, ValueError) as error:
             raise failure(error, "resolve", path) from error
 
+    def open(self, path: str, *, write: bool = False, create: bool = False) -> PortableFile:
+        """Opens a regular file; ``create`` demands that there is none yet, and makes it 0600."""
+        if create:
+            self._ask(path)
+        file = super().open(path, write=write, create=create)
+        if self._permit is not None and write and not create:
+            # Asked of the open file: what the path names by now does not matter.
+            try:
+                self._permit(path, file.stat())
+            except BaseException:
+                file.close()
+                raise
+        return file
+
+    def rename(self, source: str, target: str) -> None:
+        """Renames, replacing ``target``; durable after ``sync_folder`` of its folder."""
+        self._ask(target)
+        super().rename(source, target)
+
+    def remove(self, path: str) -> None:
+        """Removes a file; harmless where there is none."""
+        self._ask(path)
+        super().remove(path)
+
+    def make_folder(self, path: str, like: Stat) -> None:
+        """Makes a folder whose owner and read permissions fit the file ``like``; harmless if it exists."""
+        self._ask(path)
+        super().make_folder(path, like)
+
+    def remove_folder(self, path: str) -> None:
+        """Removes an empty folder; harmless where it is absent or not empty."""
+        self._ask(path)
+        super().remove_folder(path)
+
+    def _ask(self, path: str) -> None:
+        if self._permit is not None:
+            self._permit(path, None)
+
+    def _below(self, path: str) -> list[str]:
+        """The names that lead from the root to what a path names."""
+        parts = _components(path)
+        if not path.startswith("/"):
+            return parts
+        if parts[: len(self._at)] != self._at:
+            raise _outside()
+        return parts[len(self._at) :]
+
     def _opened(self, path: str, flags: int, mode: int) -> int:
         mode = mode if flags & os.O_CREAT else 0
-        descriptor = self._opened_by_kernel(path, flags, mode)
+        parts = _without_upwards(self._below(path))
+        descriptor = self._opened_by_kernel(parts, flags, mode)
         if descriptor is not None:
             return descriptor
-        with self._walked_entry(path) as (folder, name):
+        with self._walk(parts[:-1], links=False) as (folders, _):
+            folder, name = folders[-1], (parts or ["."])[-1]
             try:
                 descriptor = os.open(name, flags | _NO_FOLLOW, mode, dir_fd=folder)
             except OSError as error:
@@ -132,27 +219,20 @@ class BeneathVolume(LocalVolume):
 
     @contextmanager
     def _entry(self, path: str) -> Iterator[tuple[int, str]]:
-        folder, name = _split(path)
-        descriptor = self._opened_by_kernel(folder, _FOLDER_FLAGS, 0)
+        parts = _without_upwards(self._below(path))
+        name = (parts or ["."])[-1]  # the root is the entry "." of itself
+        descriptor = self._opened_by_kernel(parts[:-1], _FOLDER_FLAGS, 0)
         if descriptor is None:
-            with self._walked_entry(path) as entry:
-                yield entry
+            with self._walk(parts[:-1], links=False) as (folders, _):
+                yield folders[-1], name
             return
         try:
             yield descriptor, name
         finally:
             os.close(descriptor)
 
-    @contextmanager
-    def _walked_entry(self, path: str) -> Iterator[tuple[int, str]]:
-        """As ``_entry``, by opening each folder on the way on its own."""
-        folder, name = _split(path)
-        with self._walk(folder, links=False) as (descriptor, _):
-            yield descriptor, name
-
-    def _opened_by_kernel(self, path: str, flags: int, mode: int) -> int | None:
+    def _opened_by_kernel(self, parts: list[str], flags: int, mode: int) -> int | None:
         """A descriptor from openat2; None where it is denied, or gives up because of renames."""
-        _refuse_upwards(path)
         if sys.platform != "linux":
             return None
         rules = calls.BENEATH | calls.NO_MAGIC_LINKS | calls.NO_LINKS
@@ -160,7 +240,7 @@ class BeneathVolume(LocalVolume):
             rules |= calls.NO_CROSSING
         for _ in range(_RENAMED_TRIES):
             try:
-                return calls.open_beneath(self._root, path.lstrip("/") or ".", flags, mode, rules)
+                return calls.open_beneath(self._root, "/".join(parts) or ".", flags, mode, rules)
             except OSError as error:
                 if error.errno in (errno.ENOSYS, errno.EPERM):
                     return None
@@ -174,14 +254,14 @@ class BeneathVolume(LocalVolume):
 
     @contextmanager
     def _walk(
-        self, path: str, *, links: bool, last_may_miss: bool = False
-    ) -> Iterator[tuple[int, list[str]]]:
-        """Goes down component by component; the last folder it opened, and the names that led to the end.
+        self, parts: list[str], *, links: bool, last_may_miss: bool = False
+    ) -> Iterator[tuple[list[int], list[str]]]:
+        """Goes down component by component; the folders it opened, and the names that led to the end.
 
         Every folder on the way stays open, so that ".." leads back where the walk came from, whatever has
         been renamed meanwhile.
         """
-        steps = _Steps(path)
+        steps = _Steps(parts)
         names: list[str] = []
         open_folders = [os.dup(self._root)]
         try:
@@ -201,7 +281,9 @@ class BeneathVolume(LocalVolume):
                 if modes.S_ISLNK(mode):
                     if not links:
                         raise _linked()
-                    if steps.follow(self._target_of(name, open_folders[-1])):
+                    target = self._target_of(name, open_folders[-1])
+                    steps.follow(target)
+                    if target.startswith("/"):
                         names.clear()
                         while len(open_folders) > 1:
                             os.close(open_folders.pop())
@@ -211,7 +293,7 @@ class BeneathVolume(LocalVolume):
                     open_folders.append(self._stepped_into(name, open_folders[-1]))
                 elif not steps.at_end:
                     raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-            yield open_folders[-1], names
+            yield open_folders, names
         finally:
             for folder in open_folders:
                 os.close(folder)
@@ -231,7 +313,7 @@ class BeneathVolume(LocalVolume):
         return descriptor
 
     def _target_of(self, name: str, folder: int) -> str:
-        """Where a link leads; an absolute one as a path of this volume."""
+        """Where a link leads; an absolute one as if the root were "/"."""
         target = os.readlink(name, dir_fd=folder)
         if not target.startswith("/"):
             return target
@@ -249,8 +331,8 @@ class BeneathVolume(LocalVolume):
 class _Steps:
     """The components of a path that are still to be taken, those of links put before the rest."""
 
-    def __init__(self, path: str) -> None:
-        self._left = _components(path)[::-1]
+    def __init__(self, parts: list[str]) -> None:
+        self._left = parts[::-1]
         self._given_left = len(self._left)
         self._links = 0
 
@@ -266,30 +348,23 @@ class _Steps:
         """Whether nothing is left to be taken."""
         return not self._left
 
-    def follow(self, target: str) -> bool:
-        """Puts the components of a link's target next; whether they start at the root."""
+    def follow(self, target: str) -> None:
+        """Puts the components of a link's target next."""
         self._links += 1
         if self._links > _LINKS_MAX:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         self._left += _components(target)[::-1]
-        return target.startswith("/")
 
 
 def _components(path: str) -> list[str]:
     return [name for name in path.split("/") if name not in ("", ".")]
 
 
-def _split(path: str) -> tuple[str, str]:
-    """The folder and the name of an entry; the root is the entry "." of itself."""
-    _refuse_upwards(path)
-    *folder, name = _components(path) or ["."]
-    return "/" + "/".join(folder), name
-
-
-def _refuse_upwards(path: str) -> None:
+def _without_upwards(parts: list[str]) -> list[str]:
     """Only ``resolve`` follows "..", since it alone knows what is above; elsewhere it could lead out."""
-    if ".." in _components(path):
+    if ".." in parts:
         raise _outside()
+    return parts
 
 
 def _spellings(root: str, descriptor: int) -> list[str]:
