@@ -1,9 +1,9 @@
 """Files beneath one folder, and nothing else: where paths come from somebody who is not trusted.
 
 The folder is opened once; every later call starts from that descriptor, so that neither a path nor a race
-leads out of it. Paths are those of a world that holds the folder and nothing else. Links and ".." are followed
-by ``resolve`` alone, one by one and never out of the folder; every other call refuses them, so that a link
-which was swapped in after ``resolve`` makes the call fail instead of leading it astray.
+leads out of it. Paths are those of a world that holds the folder and nothing else. Links and ".." are
+followed by ``resolve`` alone, one by one and never out of the folder. Every other call refuses them: a link
+that was swapped in after ``resolve`` makes the call fail instead of leading it astray.
 
 Source: openat2(2). Where the kernel or a container does not have that call, each component is opened on its
 own, relative to the one before and never through a link; which of the two serves is found out at every call,

@@ -75,9 +75,14 @@ def _endings(sample: bytes) -> dict[str, int]:
 
 
 def doctor(site: Site) -> dict[str, Any]:
-    """What the disk under a file or folder can do, whether locks work, and what is pending."""
+    """What the disk under a file or folder can do, whether locks work, and what is pending.
+
+    ``landlock`` is what the kernel offers to wall an agents' server in with.
+    """
+    from insitu.storage.landlock import available
+
     facts = asdict(site.volume.facts(site.folder if _is_file(site) else site.path))
-    findings: dict[str, Any] = {"path": site.path, "facts": facts}
+    findings: dict[str, Any] = {"path": site.path, "facts": facts, "landlock": asdict(available())}
     if _is_file(site):
         file = site.open()
         try:
