@@ -191,7 +191,7 @@ class BeneathVolume(LocalVolume):
             try:
                 descriptor = os.open(name, flags | _NO_FOLLOW, mode, dir_fd=folder)
             except OSError as error:
-                if error.errno in (errno.ELOOP, errno.ENOTDIR) and _is_link(name, folder):
+                if error.errno == errno.ELOOP or (error.errno == errno.ENOTDIR and _is_link(name, folder)):
                     raise _linked() from error
                 raise
         try:
@@ -314,7 +314,12 @@ class BeneathVolume(LocalVolume):
 
     def _target_of(self, name: str, folder: int) -> str:
         """Where a link leads; an absolute one as if the root were "/"."""
-        target = os.readlink(name, dir_fd=folder)
+        try:
+            target = os.readlink(name, dir_fd=folder)
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                raise _linked() from error  # it was a link when it was looked at
+            raise
         if not target.startswith("/"):
             return target
         for spelling in self._spellings:
