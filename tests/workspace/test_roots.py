@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,12 +21,15 @@ from insitu.errors import (
     MissingFileError,
     OutsideRootsError,
     ReadOnlyError,
+    RecoveryNeededError,
     RequestError,
     SpanError,
     UnsupportedError,
 )
+from insitu.storage.beneath import BeneathVolume
 from insitu.workspace.roots import Roots, RootSpec
 from insitu.workspace.spelling import check_spelling, folded
+from tests.system.programs import start
 
 TEXT = b"one\ntwo\n"
 
@@ -435,3 +439,53 @@ def test_a_site_made_by_hand_sees_the_same_world(ws: Path, opened: Open) -> None
     roots = opened(ws)
     (ws / "link").symlink_to("logs/app.log")
     assert Site.of(roots.volume, f"{ws}/link") == roots.place("link").site()
+
+
+KILLED = """
+import os, signal, sys
+import insitu
+from insitu.storage.linux import LinuxFile
+from insitu.storage.beneath import BeneathVolume
+from insitu.workspace.roots import Roots, RootSpec
+
+site = Roots([RootSpec(sys.argv[1])]).place("logs/app.log").site()
+write = LinuxFile.write
+
+def write_and_die(file, offset, data):
+    write(file, offset, data)
+    if file.path == site.path:  # after the commit point: the first write to the file itself
+        os.kill(os.getpid(), signal.SIGKILL)
+
+LinuxFile.write = write_and_die
+insitu.replace(site, b"line", b"LINE", policy=insitu.Policy(planner="overwrite"))
+"""
+
+
+@pytest.mark.slow
+def test_what_a_kill_left_half_done_in_a_root_is_finished(ws: Path, opened: Open) -> None:
+    (ws / "logs" / "app.log").write_bytes(b"line\n" * 100_000)
+    process = start(KILLED, ws)
+    _, words = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL, words
+    reading = opened(RootSpec(str(ws), writable=False)).place("logs/app.log").site()
+    with pytest.raises(RecoveryNeededError):
+        insitu.read(reading)
+    roots = opened(ws)
+    place = roots.place("logs/app.log")
+    assert list(insitu.pending_below(roots.place(".").site())) == [place.path]
+    with insitu.open(place.site()) as doc:
+        assert doc[:] == b"LINE\n" * 100_000
+    assert list(insitu.pending_below(roots.place(".").site())) == []
+    insitu.undo(place.site())
+    assert insitu.read(place.site()) == b"line\n" * 100_000
+
+
+def functions_see(line: str) -> str:
+    return line.replace("line", "LINE")
+
+
+def test_worker_processes_read_the_file_that_was_opened(ws: Path, opened: Open) -> None:
+    (ws / "logs" / "app.log").write_bytes(b"line\n" * 400_000)
+    site = Site.of(BeneathVolume(str(ws)), "/logs/app.log")
+    receipt = insitu.transform(site, f"{__file__}:functions_see", workers=2)
+    assert receipt.splices == 400_000
