@@ -236,11 +236,12 @@ def test_cve_2025_68144_a_name_that_begins_with_a_dash_is_a_name(roots: Roots, w
 
 def test_cve_2026_27735_the_library_refuses_what_the_tools_refuse(roots: Roots, ws: Path) -> None:
     """mcp-server-git: a library call took the "../" that the command refused."""
+    (ws / "secret").touch()  # what a path of another folder must not be taken for
     for path in ("/../outside/secret", f"{ws}/../outside/secret", f"{ws}-evil/secret", "/etc/passwd"):
-        for volume in (BeneathVolume(str(ws)), BeneathVolume(str(ws), at=str(ws)), roots.volume):
-            with pytest.raises((OutsideRootsError, MissingFileError)):
+        for volume in (BeneathVolume(str(ws), at=str(ws)), roots.volume):
+            with pytest.raises(OutsideRootsError):
                 volume.open(path)
-            with pytest.raises((OutsideRootsError, MissingFileError)):
+            with pytest.raises(OutsideRootsError):
                 Site.of(volume, path).open(write=True)
 
 
