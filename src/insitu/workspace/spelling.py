@@ -34,6 +34,11 @@ def check_spelling(path: str) -> None:
     """
     if not path:
         raise RequestError("The path is empty.", hint='Use "." for the root itself.')
+    if (size := len(path.encode(errors="surrogatepass"))) > PATH_BYTES_MAX:
+        raise RequestError(
+            f"The path has {size:,} bytes; {PATH_BYTES_MAX:,} is the most.",
+            hint="Write it relative to the root.",
+        )
     for character in path:
         if unicodedata.category(character) in _UNSEEN:
             raise _forbidden(
@@ -43,11 +48,6 @@ def check_spelling(path: str) -> None:
             )
     if path.startswith("~"):
         raise _forbidden(path, 'begins with "~", which is not expanded', "Write the path from the root.")
-    if len(path.encode()) > PATH_BYTES_MAX:
-        raise RequestError(
-            f"The path has {len(path.encode()):,} bytes; {PATH_BYTES_MAX:,} is the most.",
-            hint="Write it relative to the root.",
-        )
     for name in path.split("/"):
         if name not in ("", "."):
             _check_name(path, name)

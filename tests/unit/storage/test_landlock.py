@@ -23,7 +23,9 @@ PROGRAM = """
 import json, os, sys, threading
 import insitu
 from insitu.storage import landlock
+from insitu.workspace.roots import Roots, RootSpec
 rw, ro, outside = sys.argv[1:4]
+roots = Roots([RootSpec(rw), RootSpec(ro, writable=False)])
 kept = open(outside + "/kept")
 wall = landlock.enter([rw], [ro])
 assert wall.active and wall.version == landlock.available().version, wall
@@ -60,7 +62,9 @@ with insitu.open(rw + "/file") as doc:
 insitu.replace(rw + "/file", b"t", b"T")
 insitu.append(rw + "/file", b"x", policy=insitu.Policy(visibility="atomic"))
 insitu.undo(rw + "/file")
-told["boot"] = landlock.available().version > 0 and bool(insitu.doctor(rw + "/file")["landlock"]["version"])
+insitu.append(roots.place(rw + "/spare").site(), b"through a root")
+assert insitu.read(roots.place("ro:file").site()) == b"one\\ntwo\\n"
+assert insitu.doctor(rw + "/file")["landlock"]["version"] == wall.version
 import charset_normalizer, re2, zoneinfo, sqlglot
 from insitu.storage.local import local_volume
 told["the boot has its name"] = local_volume().boot_id() == sys.argv[4]
@@ -106,6 +110,7 @@ def test_a_walled_process_edits_its_roots_and_nothing_else(tmp_path: Path) -> No
         **{key: told[key] for key in ("link in", "move out") if told[key] == "EXDEV"},
     }
     assert (tmp_path / "rw" / "file").read_bytes() == b"zero\nONE\nTwo\n"
+    assert (tmp_path / "rw" / "spare").read_bytes() == b"one\ntwo\nthrough a root"
     for name in ("ro", "outside"):
         assert (tmp_path / name / "file").read_bytes() == b"one\ntwo\n"
 
@@ -130,4 +135,4 @@ def test_a_kernel_without_it_says_why_and_nothing_happens(
 def test_a_folder_that_is_not_there_stops_it_before_anything_is_walled(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError):
         landlock.enter([str(tmp_path / "none")])
-    assert os.listdir(tmp_path.parent)
+    assert os.listdir(tmp_path.parent)  # still free
