@@ -72,6 +72,24 @@ class AccessError(RequestError, PermissionError):
     code = "no-access"
 
 
+class OutsideRootsError(RequestError):
+    """The path leads out of the folders that were opened, or what it names lies outside of them."""
+
+    code = "outside-roots"
+
+
+class ForbiddenPathError(RequestError):
+    """The path is one that nobody may use here: its form, or what it names, is ruled out."""
+
+    code = "forbidden-path"
+
+
+class ReadOnlyError(AccessError):
+    """The path lies below a root that may only be read."""
+
+    code = "read-only"
+
+
 class FileKindError(RequestError):
     """The path names a folder, device, pipe, socket or pseudo file: nothing insitu can edit."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -85,6 +86,37 @@ class TestLinuxDisk(TestPortable):
         from insitu.storage.linux import LinuxVolume
 
         return LinuxVolume()
+
+
+@on_linux
+class TestBeneath(TestPortable):
+    """A folder is the whole world; paths in it begin at "/"."""
+
+    @pytest.fixture
+    def volume(self, tmp_path: Path) -> Iterator[Volume]:
+        from insitu.storage.beneath import BeneathVolume
+
+        (tmp_path / "folder").mkdir()
+        volume = BeneathVolume(str(tmp_path))
+        yield volume
+        volume.close()
+
+    @pytest.fixture
+    def folder(self, volume: Volume) -> str:
+        return "/folder"
+
+
+class TestBeneathStepByStep(TestBeneath):
+    """As where the kernel or a container denies openat2."""
+
+    @pytest.fixture(autouse=True)
+    def _denied(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from insitu.storage import linux_calls
+
+        def denied(*arguments: object) -> int:
+            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+        monkeypatch.setattr(linux_calls, "open_beneath", denied)
 
 
 @pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="there is no tmpfs at /dev/shm")

@@ -18,7 +18,9 @@ from insitu.storage.local import local_volume
 if TYPE_CHECKING:
     from insitu.views.follow import Follower
 
-Path = str | os.PathLike[str]
+Path = str | os.PathLike[str] | Site
+"""What a verb works on: a path of the local files, or a site (``Site.of``), which may be on any volume."""
+
 Mode = Literal["r+", "r", "x"]
 
 LOCK_TIMEOUT_S = 30.0
@@ -75,7 +77,8 @@ def follow(path: Path, **options: Any) -> Follower:
     """
     from insitu.views.follow import Follower
 
-    return Follower(local_volume(), os.fspath(path), **options)
+    volume, name = (path.volume, path.path) if isinstance(path, Site) else (local_volume(), os.fspath(path))
+    return Follower(volume, name, **options)
 
 
 def create(path: Path, data: bytes = b"") -> int:
@@ -129,6 +132,8 @@ def pending_below(folder: Path) -> Iterator[str]:
     """Yields the files below a folder that have a half-done commit beside them."""
     from insitu.views import inspection
 
+    if isinstance(folder, Site):
+        return inspection.pending_below(folder.volume, folder.path)
     return inspection.pending_below(local_volume(), os.fspath(folder))
 
 
@@ -147,6 +152,9 @@ def extent(path: Path, span: Span | tuple[int, int]) -> Copy:
 
 
 def site_of(path: Path, policy: Policy | None) -> Site:
+    """The site of a path of the local files; a site is one already, and says itself where its state lives."""
+    if isinstance(path, Site):
+        return path
     given = os.fspath(path)
     state_folder = policy.state_folder if policy is not None else None
     return Site.of(local_volume(), given, state_folder or _elsewhere(given))

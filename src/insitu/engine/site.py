@@ -46,7 +46,14 @@ class Site:
         Args:
             state_folder: where states live if not beside their files.
         """
-        resolved = volume.resolve(path)
+        return Site.at(volume, volume.resolve(path), state_folder)
+
+    @staticmethod
+    def at(volume: Volume, resolved: str, state_folder: str | None = None) -> Site:
+        """The site of a path that was resolved already, and is not resolved again.
+
+        Where somebody may swap links in, what was judged by its resolved path has to be what is opened.
+        """
         folder, name = os.path.split(resolved)
         beside = state_folder is None
         parent = os.path.join(folder, FOLDER) if state_folder is None else state_folder

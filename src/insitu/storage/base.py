@@ -8,7 +8,7 @@ what state the target is in. Calls a volume's facts deny raise ``UnsupportedErro
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from insitu.core.facts import Facts
 from insitu.core.spans import Span
@@ -39,6 +39,16 @@ class Stat(NamedTuple):
     uid: int
     gid: int
     links: int
+
+
+EntryKind = Literal["file", "folder", "link", "other"]
+
+
+class Entry(NamedTuple):
+    """One name in a folder, and what it is itself: a link is a link, whatever it leads to."""
+
+    name: str
+    kind: EntryKind
 
 
 class File(Protocol):
@@ -187,6 +197,10 @@ class Volume(Protocol):
 
     def names(self, folder: str) -> list[str]:
         """Sorted names in a folder; empty where there is no such folder."""
+        ...
+
+    def entries(self, folder: str) -> list[Entry]:
+        """What a folder holds, sorted by name, links not followed; empty where there is no such folder."""
         ...
 
     def make_folder(self, path: str, like: Stat) -> None:

@@ -72,6 +72,21 @@ _KINDS: Final = (
 )
 
 
+class Barred(OSError):
+    """Raised beneath a root for a path that leads where nobody may follow; ``failure`` makes it an error.
+
+    Args:
+        kind: the error it becomes.
+        reason: why, without a word of what lies outside.
+        hint: what to do next.
+    """
+
+    def __init__(self, kind: type[RequestError], reason: str, hint: str = "") -> None:
+        super().__init__(errno.EXDEV, reason)
+        self.kind = kind
+        self.hint = hint
+
+
 def failure(error: OSError | ValueError, action: str, path: str, state: str = "") -> InsituError:
     """The insitu error for a failed call.
 
@@ -81,6 +96,9 @@ def failure(error: OSError | ValueError, action: str, path: str, state: str = ""
         path: what it was tried on.
         state: for a call on an open file: the state to report; the error is then a ``StorageError``.
     """
+    if isinstance(error, Barred):
+        message = f"cannot {action} {path!r}: {error.strerror}"
+        return error.kind(message, hint=error.hint, path=path, call=action)
     if not isinstance(error, OSError):
         return RequestError(
             f"cannot {action} {path!r}: a path cannot hold a NUL or such characters", path=path, call=action

@@ -251,14 +251,18 @@ class LinuxVolume(PortableVolume):
         that needs writing is denied, and tried again next time.
         """
         try:
-            device = os.stat(folder).st_dev
-            space = os.statvfs(folder)
-            traits = (space.f_fsid, space.f_bsize, space.f_blocks)
-            seen, known = _probed.get(device, ((), None))
-            if known is None or seen != traits:
-                known, certain = _probe(folder, space)
-                if certain:
-                    _probed[device] = traits, known
+            at = self._opened(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, 0)
+            try:
+                device = os.fstat(at).st_dev
+                space = os.fstatvfs(at)
+                traits = (space.f_fsid, space.f_bsize, space.f_blocks)
+                seen, known = _probed.get(device, ((), None))
+                if known is None or seen != traits:
+                    known, certain = _probe(at, space)
+                    if certain:
+                        _probed[device] = traits, known
+            finally:
+                os.close(at)
         except (OSError, ValueError) as error:
             raise folder_failure(error, "find out about the storage of", folder) from error
         # Some network and FUSE file systems count no blocks at all: not full, but not telling.
@@ -302,14 +306,14 @@ class _Trial:
         return True
 
 
-def _probe(folder: str, space: os.statvfs_result) -> tuple[Facts, bool]:
+def _probe(folder: int, space: os.statvfs_result) -> tuple[Facts, bool]:
     """Tries every ability out; also whether the answer will hold for every folder of the device."""
-    at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    readable = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
     try:
-        magic = calls.file_system_type(at)
-        folder_sync = magic in _FOLDER_SYNC or _Trial().works(os.fsync, at)
+        magic = calls.file_system_type(readable)
+        folder_sync = magic in _FOLDER_SYNC or _Trial().works(os.fsync, readable)
     finally:
-        os.close(at)
+        os.close(readable)
     block = space.f_bsize
     if not _SMALLEST_BLOCK <= block <= _LARGEST_BLOCK or block & (block - 1):
         block = _PAGE_BYTES  # a transfer size, as network file systems give
@@ -346,19 +350,19 @@ def _probe(folder: str, space: os.statvfs_result) -> tuple[Facts, bool]:
     return facts, trial.certain
 
 
-def _unnamed_file(folder: str) -> int | None:
-    """A file that vanishes when closed, in ``folder``; None where none can be made there."""
+def _unnamed_file(folder: int) -> int | None:
+    """A file that vanishes when closed, in an open folder; None where none can be made there."""
     try:
-        return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        return os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=folder)
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT):
             return None
-    path = os.path.join(folder, f".insitu-probe-{os.urandom(8).hex()}")
+    name = f".insitu-probe-{os.urandom(8).hex()}"
     try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder)
     except OSError:
         return None
-    os.unlink(path)
+    os.unlink(name, dir_fd=folder)
     return file
 
 

@@ -25,11 +25,23 @@ _CLONE_RANGE_FIELDS: Final = struct.Struct("=qQQQ")
 
 _AT_EMPTY_PATH: Final = 0x1000
 _STATX_BTIME: Final = 0x800
+_STATX_MOUNT: Final = 0x1000
 _STATX_BYTES: Final = 256  # fixed by the kernel
 _STATX_MASK: Final = struct.Struct("=I")
 _STATX_BTIME_AT: Final = 80
+_STATX_MOUNT_AT: Final = 144
 _STATX_TIME: Final = struct.Struct("=qI")
+_STATX_ID: Final = struct.Struct("=Q")
 _STATFS_BYTES: Final = 256  # more than any architecture's
+
+# linux/openat2.h
+NO_CROSSING: Final = 0x01
+NO_MAGIC_LINKS: Final = 0x02
+NO_LINKS: Final = 0x04
+BENEATH: Final = 0x08
+# The same number on every architecture but alpha, as of all calls since Linux 5.
+_OPENAT2: Final = 437
+_OPEN_HOW: Final = struct.Struct("=QQQ")
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 # 32-bit glibc has 64-bit offsets only under the other name; musl has only this one.
@@ -38,6 +50,15 @@ _fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int6
 _sync_file_range: Final = getattr(_libc, "sync_file_range", None)  # absent on some architectures
 if _sync_file_range is not None:
     _sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+_openat2: Final = ctypes.CFUNCTYPE(
+    ctypes.c_long,
+    ctypes.c_long,
+    ctypes.c_int,
+    ctypes.c_char_p,
+    ctypes.c_char_p,
+    ctypes.c_size_t,
+    use_errno=True,
+)(("syscall", _libc))
 _statx: Final = getattr(_libc, "statx", None)  # absent before glibc 2.28
 
 
@@ -71,13 +92,42 @@ def clone_range(source: int, source_offset: int, descriptor: int, offset: int, s
 
 def birth_ns(descriptor: int) -> int:
     """When the inode was made, in nanoseconds since 1970; 0 where nobody tells: statx(2)."""
-    buffer = ctypes.create_string_buffer(_STATX_BYTES)
-    if _statx is None or _statx(descriptor, b"", _AT_EMPTY_PATH, _STATX_BTIME, buffer) != 0:
-        return 0
-    if not _STATX_MASK.unpack_from(buffer)[0] & _STATX_BTIME:
+    buffer = _extended_status(descriptor, _STATX_BTIME)
+    if buffer is None:
         return 0
     seconds, nanoseconds = _STATX_TIME.unpack_from(buffer, _STATX_BTIME_AT)
     return int(seconds) * 1_000_000_000 + int(nanoseconds)
+
+
+def mount_id(descriptor: int) -> int:
+    """Which mount the file is on; 0 where nobody tells (before Linux 5.8): statx(2)."""
+    buffer = _extended_status(descriptor, _STATX_MOUNT)
+    return 0 if buffer is None else int(_STATX_ID.unpack_from(buffer, _STATX_MOUNT_AT)[0])
+
+
+def _extended_status(descriptor: int, field: int) -> ctypes.Array[ctypes.c_char] | None:
+    """The answer of statx(2) for an open file, if it has the field."""
+    buffer = ctypes.create_string_buffer(_STATX_BYTES)
+    if _statx is None or _statx(descriptor, b"", _AT_EMPTY_PATH, field, buffer) != 0:
+        return None
+    return buffer if _STATX_MASK.unpack_from(buffer)[0] & field else None
+
+
+def open_beneath(folder: int, path: str, flags: int, mode: int, resolve: int) -> int:
+    """Opens a relative path beneath an open folder, as the rules in ``resolve`` allow: openat2(2).
+
+    Raises:
+        OSError: EXDEV where the path leads out, or into another mount; ELOOP at a link that is not allowed;
+            EAGAIN where something above was renamed meanwhile; ENOSYS or EPERM where there is no such call.
+    """
+    how = ctypes.create_string_buffer(_OPEN_HOW.pack(flags, mode, resolve), _OPEN_HOW.size)
+    name = os.fsencode(path)
+    if b"\0" in name:
+        raise ValueError("embedded null byte")
+    while (descriptor := int(_openat2(_OPENAT2, folder, name, how, _OPEN_HOW.size))) < 0:
+        if (number := ctypes.get_errno()) != errno.EINTR:
+            raise OSError(number, os.strerror(number))
+    return descriptor
 
 
 def file_system_type(descriptor: int) -> int:

@@ -7,6 +7,7 @@ no crash states; ``insitu.testing`` simulates those.
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,7 +22,7 @@ from insitu.errors import (
     StorageError,
     UnsupportedError,
 )
-from insitu.storage.base import Buffer, File, Identity, Stat
+from insitu.storage.base import Buffer, Entry, File, Identity, Stat
 
 ABLE: Final = Facts(
     filesystem="memory", clone=True, ranges=True, punch=True, reserve=True, kernel_copy=True, marks=True
@@ -312,11 +313,15 @@ class MemoryVolume:
 
     def names(self, folder: str) -> list[str]:
         """Sorted names in a folder; empty where there is no such folder."""
+        return [entry.name for entry in self.entries(folder)]
+
+    def entries(self, folder: str) -> list[Entry]:
+        """What a folder holds, sorted by name; empty where there is no such folder."""
         folder = _absolute(folder)
         if folder in self._files:
             raise FileKindError(f"{folder!r} is not a folder", path=folder)
-        paths = [path for path in (*self._files, *self._folders) if path != "/"]
-        return sorted(posixpath.basename(path) for path in paths if posixpath.dirname(path) == folder)
+        found = [Entry(name, "file") for name in _children(self._files, folder)]
+        return sorted(found + [Entry(name, "folder") for name in _children(self._folders, folder)])
 
     def make_folder(self, path: str, like: Stat) -> None:
         """Makes a folder whose owner and read permissions fit the file ``like``; harmless if it exists."""
@@ -347,6 +352,11 @@ class MemoryVolume:
     def boot_id(self) -> str:
         """Memory does not outlive a boot."""
         return "memory"
+
+
+def _children(paths: Iterable[str], folder: str) -> list[str]:
+    inside = (path for path in paths if path != "/" and posixpath.dirname(path) == folder)
+    return [posixpath.basename(path) for path in inside]
 
 
 def _absolute(path: str) -> str:

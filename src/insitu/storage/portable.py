@@ -8,12 +8,13 @@ from __future__ import annotations
 import errno
 import os
 import stat as modes
-from contextlib import suppress
-from typing import Final
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import Any, Final
 
 from insitu.core.facts import Facts
 from insitu.errors import FileKindError
-from insitu.storage.base import Stat
+from insitu.storage.base import Entry, EntryKind, Stat
 from insitu.storage.descriptor import PortableFile, stat_of
 from insitu.storage.failures import DENIED, failure, folder_failure, special, sync_failure
 
@@ -32,7 +33,11 @@ _PROCESS_ID: Final = os.urandom(16).hex()
 
 
 class PortableVolume:
-    """A ``Volume`` over the platform's own files and folders; every special ability is denied."""
+    """A ``Volume`` over the platform's own files and folders; every special ability is denied.
+
+    How a path reaches the platform is the business of four methods (``_opened``, ``_status``, ``_listing``,
+    ``_entry``), so that a volume that lies beneath a root shares all the rest.
+    """
 
     file: type[PortableFile] = PortableFile
 
@@ -44,7 +49,7 @@ class PortableVolume:
         else:
             self._look_first(path)
         try:
-            descriptor = os.open(path, flags, 0o600)
+            descriptor = self._opened(path, flags, 0o600)
             if descriptor <= _LAST_STANDARD:
                 descriptor = _above_standard(descriptor)
         except (OSError, ValueError) as error:
@@ -60,7 +65,7 @@ class PortableVolume:
     def stat(self, path: str) -> Stat | None:
         """Status of what the path names (links followed); None where there is nothing."""
         try:
-            return stat_of(os.stat(path))
+            return stat_of(self._status(path))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
@@ -92,14 +97,16 @@ class PortableVolume:
             UnsupportedError: ``target`` is a mount point of its own, or on another file system.
         """
         try:
-            os.replace(source, target)
+            with self._entry(source) as (folder, name), self._entry(target) as (to_folder, to_name):
+                os.replace(name, to_name, src_dir_fd=folder, dst_dir_fd=to_folder)
         except (OSError, ValueError) as error:
             raise failure(error, f"rename {source!r} to", target) from error
 
     def remove(self, path: str) -> None:
         """Removes a file; harmless where there is none."""
         try:
-            os.unlink(path)
+            with self._entry(path) as (folder, name):
+                os.unlink(name, dir_fd=folder)
         except (FileNotFoundError, NotADirectoryError):
             return
         except (OSError, ValueError) as error:
@@ -107,8 +114,16 @@ class PortableVolume:
 
     def names(self, folder: str) -> list[str]:
         """Sorted names in a folder; empty where there is no such folder."""
+        return self._listed(folder, lambda entry: entry.name)
+
+    def entries(self, folder: str) -> list[Entry]:
+        """What a folder holds, sorted by name, links not followed; empty where there is no such folder."""
+        return self._listed(folder, lambda entry: Entry(entry.name, _kind(entry)))
+
+    def _listed(self, folder: str, told: Callable[[os.DirEntry[str]], Any]) -> list[Any]:
         try:
-            return sorted(os.listdir(folder))
+            with self._listing(folder) as listing:
+                return sorted(map(told, listing))
         except FileNotFoundError:
             return []
         except (OSError, ValueError) as error:
@@ -120,18 +135,23 @@ class PortableVolume:
         A symbolic link is refused: whoever planted it would choose where the files go.
         """
         try:
-            os.mkdir(path, 0o700)
-            self._fit_folder(path, like)
-        except FileExistsError as error:
-            if os.path.islink(path) or not os.path.isdir(path):
-                raise FileKindError(f"{path!r} is in the way of a folder", path=path) from error
+            with self._entry(path) as (folder, name):
+                try:
+                    os.mkdir(name, 0o700, dir_fd=folder)
+                    self._fit_folder(folder, name, like)
+                    return
+                except FileExistsError:
+                    there = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
         except (OSError, ValueError) as error:
             raise folder_failure(error, "make the folder", path) from error
+        if not modes.S_ISDIR(there):
+            raise FileKindError(f"{path!r} is in the way of a folder", path=path)
 
     def remove_folder(self, path: str) -> None:
         """Removes an empty folder; harmless where it is absent or not empty."""
         try:
-            os.rmdir(path)
+            with self._entry(path) as (folder, name):
+                os.rmdir(name, dir_fd=folder)
         except FileNotFoundError:
             return
         except (OSError, ValueError) as error:
@@ -143,7 +163,7 @@ class PortableVolume:
         if not _FOLDERS_OPEN:
             return
         try:
-            descriptor = os.open(path, _FOLDER_FLAGS)
+            descriptor = self._opened(path, _FOLDER_FLAGS, 0)
         except (OSError, ValueError) as error:
             raise folder_failure(error, "open the folder", path) from error
         try:
@@ -167,10 +187,26 @@ class PortableVolume:
         """A new name in each process: without a portable one, a power cut may always lie between."""
         return _PROCESS_ID
 
+    def _opened(self, path: str, flags: int, mode: int) -> int:
+        """A descriptor of what the path names."""
+        return os.open(path, flags, mode)
+
+    def _status(self, path: str) -> os.stat_result:
+        """The status of what the path names."""
+        return os.stat(path)
+
+    def _listing(self, folder: str) -> AbstractContextManager[Iterator[os.DirEntry[str]]]:
+        """What is in a folder, while the block runs."""
+        return os.scandir(folder)
+
+    def _entry(self, path: str) -> AbstractContextManager[tuple[int | None, str]]:
+        """The entry that the path names, be it a link or nothing: an open folder, and the name in it."""
+        return nullcontext((None, path))
+
     def _look_first(self, path: str) -> None:
         """Raises where there is no regular file: merely opening a device can set it off."""
         try:
-            mode = os.stat(path).st_mode
+            mode = self._status(path).st_mode
         except (OSError, ValueError) as error:
             raise failure(error, "open", path) from error
         if not modes.S_ISREG(mode):
@@ -185,11 +221,11 @@ class PortableVolume:
         if not modes.S_ISREG(mode):
             raise special(mode, path)
 
-    def _fit_folder(self, path: str, like: Stat) -> None:
+    def _fit_folder(self, folder: int | None, name: str, like: Stat) -> None:
         if not _FOLDERS_OPEN:
             return  # permissions are inherited there
         # By descriptor, and not through a link, so that nobody can put another folder in between.
-        descriptor = os.open(path, _FOLDER_FLAGS | os.O_NOFOLLOW)
+        descriptor = os.open(name, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
         try:
             made = os.fstat(descriptor)
             if os.geteuid() == 0 and made.st_uid != like.uid:
@@ -206,6 +242,18 @@ class PortableVolume:
             os.fchmod(descriptor, mode)
         finally:
             os.close(descriptor)
+
+
+def _kind(entry: os.DirEntry[str]) -> EntryKind:
+    """What an entry is; of one that vanishes just now, "other"."""
+    try:
+        if entry.is_symlink():
+            return "link"
+        if entry.is_dir(follow_symlinks=False):
+            return "folder"
+        return "file" if entry.is_file(follow_symlinks=False) else "other"
+    except OSError:
+        return "other"
 
 
 def _above_standard(descriptor: int) -> int:

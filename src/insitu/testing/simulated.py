@@ -28,6 +28,7 @@ from insitu.errors import (
     StorageError,
     SyncError,
 )
+from insitu.storage import base
 from insitu.storage.base import Stat
 from insitu.testing.simulated_file import SimulatedFile
 from insitu.testing.simulated_inode import FrozenInode, Inode, Partial
@@ -302,12 +303,19 @@ class SimulatedVolume:
 
     def names(self, folder: str) -> list[str]:
         """Sorted names in a folder; empty where there is no such folder."""
+        return [entry.name for entry in self.entries(folder)]
+
+    def entries(self, folder: str) -> list[base.Entry]:
+        """What a folder holds, sorted by name; empty where there is no such folder."""
         number = self._find(folder)
         if number is None:
             return []
         if number not in self._folders:
             raise FileKindError(f"{folder} is not a folder.")
-        return sorted(self._folders[number])
+        return [
+            base.Entry(name, "folder" if inode in self._folders else "file")
+            for name, inode in sorted(self._folders[number].items())
+        ]
 
     def make_folder(self, path: str, like: Stat) -> None:
         """Makes a folder; harmless if it exists."""

@@ -35,7 +35,7 @@ from insitu.errors import (
     StorageError,
     UnsupportedError,
 )
-from insitu.storage.base import File, Volume
+from insitu.storage.base import Entry, File, Volume
 
 _BLOCKS: Final = 6  # files of the property test stay about this long, so that calls often meet
 _numbers = itertools.count()
@@ -272,8 +272,14 @@ class StorageContract:
             volume.open(f"{folder}/{name}", create=True).close()
         assert volume.names(folder) == ["a", "b", "c c", "\u00e9"]
         assert volume.names(folder + "/missing") == []
+        assert volume.entries(folder + "/missing") == []
         with pytest.raises(FileKindError):
             volume.names(folder + "/a")
+
+    def test_entries_tell_files_from_folders(self, volume: Volume, folder: str, file: File) -> None:
+        volume.make_folder(folder + "/a", file.stat())
+        name = file.path.rpartition("/")[2]
+        assert volume.entries(folder) == [Entry("a", "folder"), Entry(name, "file")]
 
     # -- folders
 

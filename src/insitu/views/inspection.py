@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat as modes
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -21,7 +22,7 @@ from insitu.engine.site import FOLDER, Site
 from insitu.engine.snapshot import Snapshot
 from insitu.errors import InsituError, RequestError, UnsupportedError
 from insitu.formats.detection import Detected, detect
-from insitu.storage.base import File, Volume
+from insitu.storage.base import Entry, File, Volume
 from insitu.views.csv_sniffing import Given, sniffed
 from insitu.views.streaming import Source
 from insitu.views.text import encoding_of
@@ -74,9 +75,14 @@ def _endings(sample: bytes) -> dict[str, int]:
 
 
 def doctor(site: Site) -> dict[str, Any]:
-    """What the disk under a file or folder can do, whether locks work, and what is pending."""
+    """What the disk under a file or folder can do, whether locks work, and what is pending.
+
+    ``landlock`` is what the kernel offers to wall an agents' server in with.
+    """
+    from insitu.storage.landlock import available
+
     facts = asdict(site.volume.facts(site.folder if _is_file(site) else site.path))
-    findings: dict[str, Any] = {"path": site.path, "facts": facts}
+    findings: dict[str, Any] = {"path": site.path, "facts": facts, "landlock": asdict(available())}
     if _is_file(site):
         file = site.open()
         try:
@@ -92,7 +98,8 @@ def doctor(site: Site) -> dict[str, Any]:
 
 
 def _is_file(site: Site) -> bool:
-    return not os.path.isdir(site.path)
+    status = site.volume.stat(site.path)
+    return status is None or not modes.S_ISDIR(status.mode)
 
 
 def _lock_state(file: File) -> str:
@@ -108,10 +115,13 @@ def _lock_state(file: File) -> str:
 
 def pending_below(volume: Volume, folder: str) -> Iterator[str]:
     """Yields the paths of the files below a folder that have something pending beside them."""
-    for parent, folders, _ in os.walk(folder):
-        if FOLDER not in folders:
+    waiting = [folder]
+    while waiting:
+        parent = waiting.pop()
+        inside = [name for name, kind in _entries(volume, parent) if kind == "folder"]
+        waiting += [os.path.join(parent, name) for name in reversed(inside) if name != FOLDER]
+        if FOLDER not in inside:
             continue
-        folders.remove(FOLDER)
         for name in volume.names(os.path.join(parent, FOLDER)):
             path = os.path.join(parent, name.removesuffix(".d"))
             try:
@@ -119,6 +129,14 @@ def pending_below(volume: Volume, folder: str) -> Iterator[str]:
                     yield path
             except InsituError:
                 continue  # the file of this state is gone; there is nothing to recover
+
+
+def _entries(volume: Volume, folder: str) -> list[Entry]:
+    """What is in a folder; nothing where it may not be looked into."""
+    try:
+        return volume.entries(folder)
+    except InsituError:
+        return []
 
 
 def build_index(

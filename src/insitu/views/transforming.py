@@ -8,6 +8,7 @@ Only items that come back different become splices, so that a commit is as cheap
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -116,7 +117,7 @@ class Transform:
         tasks = self._tasks(content, lines, counted=job.with_context)
         results: Iterable[tuple[Task, Value]]
         if self.workers > 1 and isinstance(content, Snapshot) and content.size > SMALL_BYTES:
-            start = _Start(job, packed(self.function), content.file.path, content.generation)
+            start = _Start(job, packed(self.function), path, _way_to(content), content.generation)
             results = in_order(start, tasks, self.workers, cancel)
         else:
             work = job.work(content, function, lines)
@@ -204,12 +205,13 @@ class _Start:
     job: _Job
     function: bytes
     path: str
+    way: str
     generation: Generation
 
     def __call__(self) -> Work:
         from insitu.storage.local import local_volume
 
-        file = local_volume().open(self.path)
+        file = local_volume().open(self.way)
         if not self.generation.same_contents(file.stat()):
             raise StaleError(
                 f"The file {self.path} was changed by somebody else while a transform began.",
@@ -218,6 +220,12 @@ class _Start:
             )
         content = Snapshot(file, self.generation)
         return self.job.work(content, unpacked(self.function), self.job.lines(content))
+
+
+def _way_to(content: Snapshot) -> str:
+    """A path by which another process opens the very file, whatever its own path means there."""
+    way = f"/proc/{os.getpid()}/fd/{content.file.fileno()}"
+    return way if os.path.exists(way) else content.file.path
 
 
 def _replacements(changes: Changes) -> Varied:

@@ -141,10 +141,10 @@ def test_probing_works_without_unnamed_files(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(linux, "_probed", {})
     really_open = os.open
 
-    def refuse_unnamed(path: str, flags: int, mode: int = 0o777) -> int:
+    def refuse_unnamed(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
         if flags & os.O_TMPFILE == os.O_TMPFILE:
             raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
-        return really_open(path, flags, mode)
+        return really_open(path, flags, mode, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "open", refuse_unnamed)
     found = LinuxVolume().facts(str(tmp_path))

@@ -1,0 +1,1 @@
+"""What an agent may do with files, and what it is told."""
