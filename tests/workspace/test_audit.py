@@ -226,7 +226,9 @@ def test_nothing_is_added_to_a_damaged_log(tmp_path: Path, spoil: Any) -> None:
 def test_an_older_state_put_back_under_a_running_server_is_noticed(log: AuditLog, tmp_path: Path) -> None:
     write(log)
     kept = {path: path.read_bytes() for path in (tmp_path / "log").iterdir()}
-    write(log)
+    with opened(tmp_path) as other:
+        write(other)
+    assert log.head().records == 4
     for path, data in kept.items():
         path.write_bytes(data)
     with pytest.raises(AuditDamagedError, match="counts 2 records, and there were 4"):

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from insitu.errors import AuditDamagedError
+from insitu.workspace.audit import AuditLog
 from insitu.workspace.audit_chain import UNSYNCED_MAX
 from insitu.workspace.audit_folder import read_key
 from insitu.workspace.audit_records import HEAD_BYTES, Head, Point
@@ -119,6 +120,42 @@ def test_a_power_cut_never_takes_what_was_to_be_durable(tmp_path: Path) -> None:
     assert kinds(verified(tmp_path)) == ["cut-off"]
     with opened(tmp_path) as log, pytest.raises(AuditDamagedError):
         log.head()
+
+
+def test_only_records_of_this_chain_are_taken_in_behind_the_head(tmp_path: Path) -> None:
+    others = tmp_path / "others"
+    with opened(tmp_path) as log, AuditLog(others / "log", key=tmp_path / "key") as other:
+        write(log)
+        write(other, "other.txt")
+        look(other)
+        with files(tmp_path)[0].open("ab") as file:
+            file.write(files(others)[0].read_bytes().splitlines(keepends=True)[2])
+        with pytest.raises(AuditDamagedError):
+            log.head()
+    assert verified(tmp_path).damaged
+
+
+def test_a_record_of_the_same_number_does_not_take_the_place_of_the_last(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        write(log)
+        shutil.copytree(tmp_path, tmp_path / "branch")
+        look(log, "what was read")
+    with opened(tmp_path / "branch") as log:
+        look(log, "something else")
+    files(tmp_path)[0].write_bytes(files(tmp_path / "branch")[0].read_bytes())
+    with opened(tmp_path) as log, pytest.raises(AuditDamagedError, match="record 3"):
+        log.head()
+    for keyed in (True, False):
+        assert kinds(verified(tmp_path, keyed=keyed)) == ["changed"]
+
+
+def test_a_torn_record_that_the_head_counts_is_damage(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        write(log)
+        look(log)
+    files(tmp_path)[0].write_bytes(files(tmp_path)[0].read_bytes()[:-9])
+    report = verified(tmp_path)
+    assert (kinds(report), report.torn_bytes) == (["changed"], 0)
 
 
 def test_reads_are_durable_some_time(tmp_path: Path) -> None:

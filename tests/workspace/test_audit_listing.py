@@ -122,3 +122,15 @@ def test_lines_are_those_of_the_file(tmp_path_factory: pytest.TempPathFactory, p
         expected.append(Line(number, stop, line))
     assert found == expected
     assert reverse == whole[::-1]
+
+
+def test_a_line_too_long_for_a_record_comes_cut(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"one\n" + b"x" * (3 * RECORD_BYTES_MAX) + b"\ntwo\n")
+    descriptor = os.open(path, os.O_RDONLY)
+    one, long, two = lines_of(descriptor, 0, path.stat().st_size, "file")
+    assert list(backwards(descriptor, path.stat().st_size, "file")) == [b"two\n", b"one\n"]
+    os.close(descriptor)
+    assert (one.data, two.data, two.number) == (b"one\n", b"two\n", 3)
+    assert (len(long.data), long.whole) == (RECORD_BYTES_MAX, False)
+    assert two.stop - long.stop == 4

@@ -63,6 +63,13 @@ def _keep(lines: Lines) -> None:
 # What is done to which file; the kind, line and difference of the record number that are told.
 TAMPERING: dict[str, tuple[int, Callable[[Lines], object], str, int | None, int | None]] = {
     "changed": (1, _change, "changed", 3, 2),
+    "the last changed": (
+        2,
+        lambda lines: lines.append(lines.pop().replace(b"notes", b"nodes")),
+        "changed",
+        None,
+        None,
+    ),
     "a record removed": (1, lambda lines: lines.pop(2), "removed", 3, 2),
     "two removed": (1, lambda lines: lines.__delitem__(slice(2, 4)), "removed", 3, 2),
     "the first of a file removed": (1, lambda lines: lines.pop(0), "removed", 1, 0),
