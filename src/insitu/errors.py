@@ -239,6 +239,19 @@ class JournalDamagedError(RecoveryNeededError):
     code = "journal-damaged"
 
 
+class AuditError(StorageError):
+    """The audit log cannot be kept; by policy a write is refused then, and the file is unchanged."""
+
+    code = "audit-failed"
+
+
+class AuditDamagedError(AuditError):
+    """The audit log was tampered with or damaged; it is left as it is."""
+
+    code = "audit-damaged"
+    exit_code = 6
+
+
 class InternalError(InsituError):
     """A bug of insitu: an illegal plan or a broken invariant. The file is unchanged."""
 

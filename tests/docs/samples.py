@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+from insitu.workspace.audit import AuditLog, Change, Client
+
 _LINES = 20_000
 _FAILED_EVERY = 100
 
@@ -64,9 +66,20 @@ def make(folder: Path) -> None:
     (folder / "config.json").write_bytes(_CONFIG)
     (folder / "orders.csv").write_bytes(_table(3_000))
     (folder / "manual.md").write_bytes(_MANUAL)
+    _audit(folder)
     (folder / "edits.jsonl").write_bytes(
         b'{"lines": "10", "text": "line ten\\n"}\n{"match": "status=ok id=1500", "text": "checked"}\n'
     )
+
+
+def _audit(folder: Path) -> None:
+    """An audit log of a write and a read."""
+    with AuditLog(folder / "audit", key=folder / "audit.key") as log:
+        with log.attempt("edit", client=Client("host", "1.0"), path="notes/a.txt") as attempt:
+            attempt.intend([Change(0, 3, 4)], size_before=10)
+            attempt.note(size_after=11, operation=1)
+        with log.attempt("read", client=Client("host", "1.0"), path="notes/a.txt", addresses=["lines 1-9"]):
+            pass
 
 
 def _log(lines: int) -> bytes:

@@ -32,6 +32,7 @@ PAGES = {
     "jsonl": "json.md",
     "records": "records.md",
     "transform": "transform.md",
+    "audit": "audit.md",
 }
 COMMANDS = [name for commands in TOPICS.values() for name in commands]
 ERRORS = [error for name, error in vars(errors).items() if name.endswith("Error")]

@@ -47,6 +47,7 @@ TOPICS: Final = {
         "recover": "Finish or roll back what a crash left, in a file or a tree.",
         "doctor": "Show what a disk can do and whether anything needs care.",
         "index": "Count the lines once, so that any line is found at once.",
+        "audit": "List and verify what agents did.",
     },
     "More": {
         "demo": "Take the tour: edits, a real crash and undo.",

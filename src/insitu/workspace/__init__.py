@@ -1,1 +1,1 @@
-"""What an agent may do with files, and what it is told."""
+"""What an agent may do with the files below a root: within bounds, on record, and undoable."""
