@@ -8,13 +8,14 @@ from typing import NamedTuple
 from insitu.core.facts import Facts
 from insitu.core.patch import Patch
 from insitu.core.policy import Policy
+from insitu.engine import together as engine
 from insitu.engine.commit import Draft
 from insitu.engine.recover import pending
 from insitu.engine.session import writing, writing_all
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation, Snapshot
 from insitu.engine.spool import Spool
-from insitu.engine.together import Part, commit_together
+from insitu.engine.together import Part
 from insitu.storage.base import Volume
 from insitu.testing.scenario import Scenario
 from insitu.testing.simulated import SimulatedVolume
@@ -34,9 +35,10 @@ class Change(NamedTuple):
         return self.edits.apply(self.base)
 
 
-def together(volume: Volume, changes: Sequence[Change]) -> None:
-    """Commits the changes as a transaction does."""
-    sites = [Site.of(volume, change.path) for change in changes]
+def together(volumes: Volume | Sequence[Volume], changes: Sequence[Change]) -> None:
+    """Commits the changes as a transaction does, on one volume or each on its own."""
+    places = volumes if isinstance(volumes, Sequence) else [volumes] * len(changes)
+    sites = [Site.of(place, change.path) for place, change in zip(places, changes, strict=True)]
     with writing_all(sites, Policy(), 0) as held:
 
         def parts() -> Iterator[Part]:
@@ -49,7 +51,7 @@ def together(volume: Volume, changes: Sequence[Change]) -> None:
                     spool.finish()
                 yield Part(draft)
 
-        commit_together(parts())
+        engine.commit_together(parts())
 
 
 def _no_source(path: str) -> Snapshot:

@@ -251,7 +251,8 @@ def _record(file: File) -> dict[str, Any]:
     magic, salt = PREAMBLE.unpack_from(data) if len(data) >= at else (b"", 0)
     head = unpack_record(data[at:])
     payload = data[at + HEAD_BYTES :]
-    if magic != MAGIC or head is None or checksum(payload, salt, at) != head[2]:
+    whole = head is not None and head[1:] == (len(payload), checksum(payload, salt, at))
+    if magic != MAGIC or not whole:
         raise JournalDamagedError(f"The super-journal {file.path} is damaged.", path=file.path)
     record: dict[str, Any] = json.loads(payload)
     return record
