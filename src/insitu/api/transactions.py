@@ -13,7 +13,7 @@ from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel, Progress
 from insitu.document import Document
 from insitu.engine.commit import Receipt
-from insitu.engine.lock import place_of
+from insitu.engine.lock import Place, place_of
 from insitu.engine.session import Held, writing_all
 from insitu.engine.site import Site
 from insitu.engine.together import Part, TransactionReceipt, commit_together
@@ -28,6 +28,9 @@ _AGAIN_S = 0.01
 
 class Participant(Document):
     """A document of a transaction: its edits are committed with those of the others, not by itself."""
+
+    closed = False
+    """Whether it was closed, and takes no part any more."""
 
     def commit(self, *, progress: Progress | None = None, cancel: Cancel | None = None) -> NoReturn:
         """Refuses: the transaction commits.
@@ -48,6 +51,7 @@ class Participant(Document):
     def close(self) -> None:
         """Closes the document; what is pending is dropped and takes no part in the commit."""
         self.discard()
+        self.closed = True
         super().close()
 
     def part(self, held: Held) -> Part:
@@ -66,7 +70,7 @@ class Transaction:
     takes no lock until ``commit``, belongs to one thread, and can be committed several times.
 
     Args:
-        policy: for all files; ``durability="fast"`` has no meaning here, a transaction is always durable.
+        policy: for all files. A transaction is always durable, and never goes on where locks do not work.
         lock_timeout_s: how long ``commit`` waits for all locks together.
         site_of: where a path's file and state are.
     """
@@ -78,10 +82,10 @@ class Transaction:
         lock_timeout_s: float = LOCK_TIMEOUT_S,
         site_of: Callable[[Path, Policy | None], Site] = site_of,
     ) -> None:
-        self.policy = replace(policy or Policy(), durability="full")
+        self.policy = replace(policy or Policy(), durability="full", unlocked=False)
         self.lock_timeout_s = lock_timeout_s
         self._site_of = site_of
-        self._documents: list[Participant] = []
+        self._documents: dict[Place, Participant] = {}
         self._receipt: TransactionReceipt | None = None
 
     @property
@@ -98,7 +102,7 @@ class Transaction:
     @property
     def documents(self) -> tuple[Participant, ...]:
         """The files it opened, in that order."""
-        return tuple(self._documents)
+        return tuple(self._documents.values())
 
     def open(self, path: Path, *, encoding: str | None = None) -> Participant:
         """Opens a file to be changed with the others; the same file by another name is the same document.
@@ -107,14 +111,12 @@ class Transaction:
             MissingFileError, AccessError, FileKindError: as their names say.
         """
         site = self._site_of(path, self.policy)
-        status = site.status()
-        for document in self._documents:
-            if place_of(document.base_file.stat()) == place_of(status):
-                return document
-        document = Participant(
-            site, encoding=encoding, policy=self.policy, lock_timeout_s=self.lock_timeout_s
-        )
-        self._documents.append(document)
+        document = self._documents.get(place_of(site.status()))
+        if document is None or document.closed:
+            document = Participant(
+                site, encoding=encoding, policy=self.policy, lock_timeout_s=self.lock_timeout_s
+            )
+            self._documents[place_of(document.base_file.stat())] = document
         return document
 
     def commit(self, *, progress: Progress | None = None, cancel: Cancel | None = None) -> TransactionReceipt:
@@ -129,7 +131,7 @@ class Transaction:
             StorageError: ``file_state`` speaks of all files: ``"old"``, ``"new"``, or, for each the same
                 after recovery, ``"awaiting recovery"``.
         """
-        changed = [document for document in self._documents if document.changed]
+        changed = [document for document in self.documents if document.changed]
         name, receipts = "", {}
         if changed:
             sites = [document.site for document in changed]
@@ -147,16 +149,20 @@ class Transaction:
             paths=tuple(document.path for document in changed),
             receipts=tuple(document.committed(receipts[document]) for document in changed),
         )
+        # A rewrite puts another inode in a file's place.
+        self._documents = {
+            (device, document.generation.inode): document for (device, _), document in self._documents.items()
+        }
         return self._receipt
 
     def discard(self) -> None:
         """Drops everything pending in all files."""
-        for document in self._documents:
+        for document in self.documents:
             document.discard()
 
     def close(self) -> None:
         """Closes all documents; what is pending is dropped."""
-        for document in self._documents:
+        for document in self.documents:
             document.close()
         self._documents.clear()
 

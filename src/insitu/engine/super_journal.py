@@ -63,8 +63,8 @@ class SuperJournal:
             "id": self.id,
             "participants": [
                 {
-                    "file": os.path.relpath(site.path, home.state),
-                    "state": os.path.relpath(site.state, home.state),
+                    "file": _way(site.path, home.state),
+                    "state": _way(site.state, home.state),
                     "salt": salt,
                 }
                 for site, salt in participants
@@ -83,7 +83,7 @@ class SuperJournal:
 
     def pointer(self, site: Site) -> dict[str, str]:
         """What a participant's journal says of it: the id, and the way from its own state folder."""
-        return {"id": self.id, "home": os.path.relpath(self.home.state, site.state)}
+        return {"id": self.id, "home": _way(self.home.state, site.state)}
 
     def commit(self) -> None:
         """The commit point of the transaction, once ``sync`` has made it durable (J12)."""
@@ -106,6 +106,14 @@ class SuperJournal:
     @property
     def _committed_path(self) -> str:
         return os.path.join(self.home.state, self.id + COMMITTED)
+
+
+def _way(path: str, start: str) -> str:
+    """The way to a path, which stays right where both are moved together."""
+    try:
+        return os.path.relpath(path, start)
+    except ValueError:
+        return path  # Windows: there is no way from one drive to another
 
 
 def undecided(journal: Journal) -> bool:
