@@ -9,11 +9,14 @@ import signal
 import threading
 import time
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 import insitu
 from insitu import Policy
+from insitu.engine import together
+from insitu.engine.super_journal import SuperJournal
 from insitu.errors import RecoveryNeededError, StaleError
 from tests.system.programs import ended, start
 
@@ -108,6 +111,74 @@ def test_many_killed_transactions_leave_both_old_or_both_new(tmp_path: Path, how
     found = killed_storm(tmp_path, how, 1_000 if LONG else 100, seed=2)
     print(how, found)
     assert found["pending in one"] + found["pending in both"]
+
+
+# What a crash leaves is found again wherever the files are moved together, and asked for where they part.
+
+
+class Killed(BaseException):
+    """Ends a transaction without any of its handlers for errors."""
+
+
+def crashed(folder: Path, moment: str) -> tuple[Path, Path]:
+    """Two files whose transaction died just before (``prepared``) or behind (``committed``) its commit."""
+    folder.mkdir()
+    a, b = folder / "a", folder / "b"
+    for path in (a, b):
+        path.write_bytes(b"old")
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as dying, pytest.raises(Killed):
+        dying.setattr(SuperJournal, "commit" if moment == "prepared" else "sync", die)
+        dying.setattr(together, "_take_back", lambda *_: None)
+        with insitu.transaction() as t:
+            for path in (a, b):
+                t.open(path)[:] = b"new and longer"
+    return a, b
+
+
+MOMENTS = {"prepared": b"old", "committed": b"new and longer"}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_files_that_were_moved_together_find_their_super_journal(tmp_path: Path, moment: str) -> None:
+    crashed(tmp_path / "here", moment)
+    there = tmp_path / "deeper" / "there"
+    there.parent.mkdir()
+    (tmp_path / "here").rename(there)
+    assert sorted(insitu.pending_below(tmp_path)) == [str(there / "a"), str(there / "b")]
+    assert insitu.info(there / "b")["pending"]["state"] == "prepared"
+    for name in "ba":
+        insitu.recover(there / name)
+        assert (there / name).read_bytes() == MOMENTS[moment]
+    assert (strays(there / "a"), strays(there / "b")) == ([], [])
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("force", ["undo", "redo"])
+def test_a_file_that_lost_its_super_journal_is_in_doubt_until_a_person_decides(
+    tmp_path: Path, moment: str, force: Literal["undo", "redo"]
+) -> None:
+    a, b = crashed(tmp_path / "here", moment)
+    # The super-journal lies with the file of the lower inode; the other one is moved away from it.
+    home, moved = sorted((a, b), key=lambda path: path.stat().st_ino)
+    away = tmp_path / "away"
+    (away / ".insitu").mkdir(parents=True)
+    (away / ".insitu").chmod(0o755)
+    moved.rename(away / "x")
+    state_of(moved).rename(state_of(away / "x"))
+    for attempt in (insitu.recover, insitu.open):
+        with pytest.raises(RecoveryNeededError, match="not there") as caught:
+            attempt(away / "x")
+        assert caught.value.exit_code == 6
+        assert "--force-undo" in caught.value.hint
+    assert (away / "x").read_bytes() == b"old"
+    insitu.recover(home)
+    assert home.read_bytes() == MOMENTS[moment]
+    insitu.recover(away / "x", force)
+    assert (away / "x").read_bytes() == (b"old" if force == "undo" else b"new and longer")
 
 
 # Races
