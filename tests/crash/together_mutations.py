@@ -140,6 +140,10 @@ MUTATIONS: tuple[Mutation, ...] = (
         "J13", "sync of a swap",
         _Member._swap, "site.volume.sync_folder(site.folder)", "pass", probes.rewrites,
     ),
+    Mutation(
+        "J13", "check for changes behind the commit",
+        _Member.carry_out, "if draft.moved(self.plan):", "if False:", probes.changed_after_the_commit,
+    ),
     # J14: the super-journal goes last.
     Mutation(
         "J14", "removal before the answer is noted everywhere",

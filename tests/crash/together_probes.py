@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
+
+import pytest
 
 from insitu.core.policy import Policy
 from insitu.engine.recover import Force, pending, recover
@@ -294,15 +296,48 @@ def changed_while_preparing() -> list[str]:
             file.close()
             done.append(path)
 
-    SimulatedVolume.sync_folder = sync_folder  # type: ignore[method-assign]
-    try:
-        together(volume, changes)
-    except StaleError:
-        theirs = {A: changes[0].base[:3] + b"THEIRS" + changes[0].base[9:], B: changes[1].base}
-        return [] if volume.contents() == theirs else [f"something was touched: {volume.contents()}"]
-    finally:
-        SimulatedVolume.sync_folder = real  # type: ignore[method-assign]
+    with pytest.MonkeyPatch.context() as busy:
+        busy.setattr(SimulatedVolume, "sync_folder", sync_folder)
+        try:
+            together(volume, changes)
+        except StaleError:
+            theirs = {A: changes[0].base[:3] + b"THEIRS" + changes[0].base[9:], B: changes[1].base}
+            return [] if volume.contents() == theirs else [f"something was touched: {volume.contents()}"]
     return ["a change made meanwhile was lost"]
+
+
+def changed_after_the_commit() -> list[str]:
+    """Somebody appends to one file while another is carried out: their change is kept, a person chooses."""
+    return [problem for planned in ("shift", "rewrite") for problem in _appended_to(planned)]
+
+
+def _appended_to(planned: str) -> Iterator[str]:
+    changes = _two("shift", planned, 3)
+    # Swaps are made first, then what is in place, in the order of locks.
+    first, second = (B, A) if planned == "rewrite" else (A, B)
+    bases = {one.path: one.base for one in changes}
+    theirs = bases[second] + b"THEIRS" * 10
+    volume = SimulatedVolume(bases, scenario("x", changes, (A, B)).facts)
+    real = SimulatedVolume.remove
+
+    def remove(self: SimulatedVolume, path: str) -> None:
+        real(self, path)
+        if path.endswith(".committed"):
+            _put(self, second, theirs)
+
+    with pytest.MonkeyPatch.context() as busy:
+        busy.setattr(SimulatedVolume, "remove", remove)
+        try:
+            together(volume, changes)
+            yield f"{planned}: a change made meanwhile was lost"
+        except RecoveryNeededError as error:
+            if error.file_state != "awaiting recovery" or list(error.facts["states"]) != [second]:
+                yield f"{planned}: said to be {error.file_state}, {error.facts['states']}"
+    now = volume.contents()
+    results = {one.path: one.result for one in changes}
+    if now[first] != results[first] or now[second] != theirs:
+        yield f"{planned}: {now}"
+    yield from _refused(volume, second, f"{planned}: a change after the commit")
 
 
 def out_of_sight() -> list[str]:

@@ -375,15 +375,19 @@ class Draft:
         if self._seen is not self._before and self.target.size() == self._before.size:
             self.target.resize(self._before.size)
 
+    def moved(self, plan: Plan) -> bool:
+        """Whether somebody else changed what the plan relies on."""
+        now = self.target.stat()
+        same = (now.size, now.mtime_ns) == (self._seen.size, self._seen.mtime_ns)
+        return not same and not self._covers_hold(plan)
+
     def refuse_if_moved(self, plan: Plan) -> None:
         """Refuses to go on where somebody else changed what the plan relies on.
 
         Raises:
             StaleError: their change is kept.
         """
-        now = self.target.stat()
-        same = (now.size, now.mtime_ns) == (self._seen.size, self._seen.mtime_ns)
-        if same or self._covers_hold(plan):
+        if not self.moved(plan):
             return
         raise StaleError(
             f"The file {self.site.path} was changed by somebody else while the commit was prepared; "

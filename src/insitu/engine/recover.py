@@ -198,11 +198,11 @@ def _swap_in(site: Site, journal: Journal) -> None:
         RecoveryNeededError: the new file is not there any more.
     """
     if site.volume.stat(site.successor) is None:
-        raise _foreign(site, f"the new file {site.successor} is gone")
+        raise foreign(site, f"the new file {site.successor} is gone")
     new = site.volume.open(site.successor, write=True)
     try:
         if Identity(*journal.plan["successor"]) != new.identity():
-            raise _foreign(site, f"{site.successor} is another file than was built")
+            raise foreign(site, f"{site.successor} is another file than was built")
         new.lock()
         site.volume.rename(site.successor, site.path)
         site.volume.sync_folder(site.folder)
@@ -220,7 +220,7 @@ def _check_unchanged(site: Site, journal: Journal, target: File) -> None:
     rebooted = journal.header["boot"] != site.volume.boot_id()
     earlier = rebooted and now.mtime_ns < before["mtime_ns"]
     if now.size != before["size"] or (now.mtime_ns != before["mtime_ns"] and not earlier):
-        raise _foreign(site, "it is not as it was when the new one was built")
+        raise foreign(site, "it is not as it was when the new one was built")
 
 
 def plan_of(journal: Journal) -> Plan:
@@ -316,7 +316,7 @@ def _check_identity(site: Site, journal: Journal, target: File) -> None:
     mark = target.mark()
     marked_by_us = mark is not None and mark == b"%x" % journal.salt
     if (was.inode, was.birth_ns) != (now.inode, now.birth_ns) or (mark is not None and not marked_by_us):
-        raise _foreign(site, "it is another file than the journal was written for")
+        raise foreign(site, "it is another file than the journal was written for")
 
 
 def _check_contents(site: Site, journal: Journal, plan: Plan, target: File) -> None:
@@ -328,7 +328,7 @@ def _check_contents(site: Site, journal: Journal, plan: Plan, target: File) -> N
     before, after = int(journal.header["before"]["size"]), journal.splices.result_size
     low, high = min(before, after), max(before, after) + plan.layout.gap_bytes
     if not low <= target.size() <= high:
-        raise _foreign(site, f"its size is {target.size():,}, neither old nor new nor in between")
+        raise foreign(site, f"its size is {target.size():,}, neither old nor new nor in between")
     if plan.planner != "overwrite" or journal.header["boot"] != site.volume.boot_id():
         return
     for cover in journal.covers:
@@ -336,7 +336,7 @@ def _check_contents(site: Site, journal: Journal, plan: Plan, target: File) -> N
         old = bytes(journal.covers.read(cover))
         new = _after(journal, cover)
         if now not in (old, new) and not _torn(now, old, new):
-            raise _foreign(site, f"bytes {cover.start}:{cover.stop} are neither old nor new")
+            raise foreign(site, f"bytes {cover.start}:{cover.stop} are neither old nor new")
 
 
 def _after(journal: Journal, cover: Span) -> bytes:
@@ -367,7 +367,8 @@ def _torn(now: bytes, old: bytes, new: bytes) -> bool:
     return True
 
 
-def _foreign(site: Site, what: str) -> RecoveryNeededError:
+def foreign(site: Site, what: str) -> RecoveryNeededError:
+    """The error for a file that somebody else changed behind a commit point: a person has to choose."""
     return RecoveryNeededError(
         f"A commit of {site.path} was interrupted, and somebody else changed the file since: {what}. "
         "Nothing was touched.",

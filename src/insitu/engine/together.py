@@ -20,6 +20,7 @@ from insitu.core.plan import Plan
 from insitu.core.protocols import Cancel, Progress
 from insitu.core.records import State
 from insitu.engine.commit import Draft, Receipt
+from insitu.engine.recover import foreign
 from insitu.engine.super_journal import Participant, SuperJournal, check_in_sight
 from insitu.errors import InsituError, StorageError
 from insitu.storage.base import File, Stat
@@ -116,16 +117,19 @@ def _take_back(everyone: Sequence[_Member], super_journal: SuperJournal | None) 
 
 
 def _carried_out(everyone: Sequence[_Member], progress: Progress | None) -> list[Receipt]:
-    """Runs every participant's plan, the others', too, where one fails: all of them will be new."""
-    receipts: list[Receipt] = []
+    """Runs every participant's plan, the others', too, where one fails: all of them will be new.
+
+    Swaps come first: what somebody else writes to a file between the last look and its swap is lost.
+    """
+    receipts: dict[int, Receipt] = {}
     failures: dict[str, StorageError] = {}
-    for member in everyone:
+    for index, member in sorted(enumerate(everyone), key=lambda one: not one[1].plan.swaps):
         try:
-            receipts.append(member.carry_out(progress))
+            receipts[index] = member.carry_out(progress)
         except StorageError as error:
             failures[member.draft.site.path] = error
     if not failures:
-        return receipts
+        return [receipts[index] for index in range(len(everyone))]
     states = {path: failure.file_state for path, failure in failures.items()}
     first = next(iter(failures.values()))
     first.file_state = "new" if set(states.values()) == {"new"} else "awaiting recovery"
@@ -176,6 +180,8 @@ class _Member:
         """Makes the file new; a failure leaves that to recovery."""
         draft = self.draft
         try:
+            if draft.moved(self.plan):
+                raise foreign(draft.site, "it was changed after the transaction it is part of was committed")
             after = self._swap(self._new) if self._new is not None else self._run(progress)
         except StorageError as error:
             if error.file_state != "new":
