@@ -19,7 +19,7 @@ QUICK = (
     together_probes.another_transaction, together_probes.stranger, together_probes.foreign,
     together_probes.foreign_folder, together_probes.changed_before_swap,
     together_probes.changed_while_preparing, together_probes.changed_after_the_commit,
-    together_probes.out_of_sight, together_probes.swapped_in_under_the_lock,
+    together_probes.fenced, together_probes.out_of_sight, together_probes.swapped_in_under_the_lock,
 )  # fmt: skip
 
 

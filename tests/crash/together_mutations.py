@@ -144,6 +144,11 @@ MUTATIONS: tuple[Mutation, ...] = (
         "J13", "check for changes behind the commit",
         _Member.carry_out, "if draft.moved(self.plan):", "if False:", probes.changed_after_the_commit,
     ),
+    Mutation(
+        "J13", "doubt where nobody may look",
+        super_journal._answer, "except RequestError as error:", "except JournalDamagedError as error:",
+        probes.fenced,
+    ),
     # J14: the super-journal goes last.
     Mutation(
         "J14", "removal before the answer is noted everywhere",

@@ -11,7 +11,8 @@ from insitu.core.policy import Policy
 from insitu.engine.recover import Force, pending, recover
 from insitu.engine.session import writing
 from insitu.engine.site import Site
-from insitu.errors import InsituError, RecoveryNeededError, RequestError, StaleError
+from insitu.errors import AccessError, InsituError, RecoveryNeededError, RequestError, StaleError
+from insitu.storage.base import Stat
 from insitu.testing.crashes import explore
 from insitu.testing.faults import faults
 from insitu.testing.scenario import EITHER, OLD, Scenario, crash_points, recovered
@@ -338,6 +339,29 @@ def _appended_to(planned: str) -> Iterator[str]:
     if now[first] != results[first] or now[second] != theirs:
         yield f"{planned}: {now}"
     yield from _refused(volume, second, f"{planned}: a change after the commit")
+
+
+class _Fenced(SimulatedVolume):
+    """Shows nothing but the folder of one file, as a volume beneath a root does."""
+
+    def stat(self, path: str) -> Stat | None:
+        if not path.startswith("/e"):
+            raise AccessError(f"{path} lies outside.")
+        return super().stat(path)
+
+
+def fenced() -> list[str]:
+    """Recovery that may not look beyond a root: in doubt, unless the participant has noted the answer."""
+    problems = []
+    for after in ("prepared", "committed"):
+        problems += _refused(_Fenced.thawed(_killed(_PLAIN, after)), B, f"a super-journal outside, {after}")
+    points, _ = crash_points(BACKWARDS.start(), BACKWARDS.run)
+    noted = [point for point in points if point.call == "write" and point.path == B]
+    volume = _Fenced.thawed(noted[0].state)
+    recovering(B)(volume)
+    if volume.contents()[B] != _PLAIN[1].result:
+        problems.append("a noted answer was not acted upon")
+    return problems
 
 
 def out_of_sight() -> list[str]:

@@ -188,9 +188,7 @@ def settle(site: Site, pointer: Mapping[str, Any]) -> None:
         site: any participant, its own part finished.
     """
     for suffix in (COMMITTED, UNDECIDED):
-        path = os.path.join(_home(site, pointer), pointer["id"] + suffix)
-        if site.volume.stat(path) is not None:
-            _settle(site, path)
+        _settle(site, os.path.join(_home(site, pointer), pointer["id"] + suffix))
 
 
 def settle_all(site: Site, names: Sequence[str]) -> None:
@@ -203,6 +201,8 @@ def settle_all(site: Site, names: Sequence[str]) -> None:
 def _settle(site: Site, path: str) -> None:
     volume, home = site.volume, os.path.dirname(path)
     try:
+        if volume.stat(path) is None:
+            return
         try:
             record = _read(site, path, site.status())
         except JournalDamagedError:
