@@ -48,6 +48,12 @@ if TYPE_CHECKING:
         redo,
         undo,
     )
+    from insitu.api.transactions import (
+        Transaction,
+        apply_together,
+        preview_together,
+        transaction,
+    )
     from insitu.core.policy import (
         Policy,
     )
@@ -66,11 +72,15 @@ if TYPE_CHECKING:
     from insitu.engine.recover import (
         Recovered,
     )
+    from insitu.engine.together import (
+        TransactionReceipt,
+    )
     from insitu.errors import (
         InsituError,
     )
     from insitu.views.edits import (
         Edit,
+        parse_changes,
         parse_edits,
     )
     from insitu.views.streaming import (
@@ -107,6 +117,12 @@ _HOMES = {
     "redo": "insitu.api.operations",
     "replace": "insitu.api.mass",
     "undo": "insitu.api.operations",
+    "apply_together": "insitu.api.transactions",
+    "preview_together": "insitu.api.transactions",
+    "transaction": "insitu.api.transactions",
+    "Transaction": "insitu.api.transactions",
+    "TransactionReceipt": "insitu.engine.together",
+    "parse_changes": "insitu.views.edits",
     "write": "insitu.api.editing",
     "Policy": "insitu.core.policy",
     "Span": "insitu.core.spans",
@@ -130,8 +146,11 @@ __all__ = [
     "Receipt",
     "Recovered",
     "Span",
+    "Transaction",
+    "TransactionReceipt",
     "append",
     "apply",
+    "apply_together",
     "build_index",
     "carry_out",
     "create",
@@ -149,15 +168,18 @@ __all__ = [
     "jsonl_delete",
     "jsonl_update",
     "open",
+    "parse_changes",
     "parse_edits",
     "pending_below",
     "preview",
     "preview_apply",
     "preview_replace",
+    "preview_together",
     "read",
     "recover",
     "redo",
     "replace",
+    "transaction",
     "transform",
     "undo",
     "write",

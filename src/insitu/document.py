@@ -404,6 +404,10 @@ class Document(Readable):
             with writing(self.site, self.policy, self.lock_timeout_s, cancel) as held:
                 receipt = self._commit(held, progress, cancel)
         self._placed = self.policy.durability == "fast"
+        return self._restarted(receipt)
+
+    def _restarted(self, receipt: Receipt) -> Receipt:
+        """Goes on from what was committed."""
         self._sources.close()
         if self._held is None:
             self._base.file.close()

@@ -393,3 +393,57 @@ def test_there_is_nothing_to_undo_in_a_file_never_edited(ten: Path) -> None:
     assert run("undo", ten).code == 3
     assert run("undo", ten, "--dry-run").code == 3
     assert run("undo", ten, 7).code == 3
+
+
+@pytest.fixture
+def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    monkeypatch.chdir(tmp_path)
+    a, b = tmp_path / "a.log", tmp_path / "b.csv"
+    for path in (a, b):
+        path.write_bytes(b"one\ntwo\n")
+    return a, b
+
+
+TWO_FILES = b"""\
+{"path": "a.log", "lines": "1", "text": "first\\n"}
+{"path": "b.csv", "match": "two", "text": "2"}
+"""
+
+
+def test_applying_a_transaction_changes_all_the_files_that_its_edits_name(two: tuple[Path, Path]) -> None:
+    a, b = two
+    dry = run("apply", "--transaction", "-", "--dry-run", stdin=TWO_FILES)
+    assert (dry.code, a.read_bytes(), b.read_bytes()) == (0, b"one\ntwo\n", b"one\ntwo\n")
+    assert b"+first" in dry.out
+    assert b"b.csv: plan: overwrite" in dry.out
+    done = run("apply", "--transaction", "-", "--json", stdin=TWO_FILES)
+    assert (done.code, a.read_bytes(), b.read_bytes()) == (0, b"first\ntwo\n", b"one\n2\n")
+    assert [file["operation"] for file in done.json["files"]] == [1, 1]
+    assert len(done.json["transaction"]) == 32
+
+
+def test_applying_a_transaction_takes_a_diff_of_several_files(two: tuple[Path, Path]) -> None:
+    a, b = two
+    diff = b"".join(
+        b"--- a/%s\n+++ b/%s\n@@ -1,2 +1,2 @@\n-one\n+1\n two\n" % (name, name)
+        for name in (b"a.log", b"b.csv")
+    )
+    done = run("apply", "--transaction", "-", stdin=diff)
+    assert (done.code, a.read_bytes(), b.read_bytes()) == (0, b"1\ntwo\n", b"1\ntwo\n")
+    assert done.err.count("applied 1 edit, operation 1") == 2
+
+
+def test_a_transaction_of_which_one_edit_does_not_fit_changes_nothing(two: tuple[Path, Path]) -> None:
+    a, b = two
+    done = run("apply", "--transaction", "-", stdin=TWO_FILES.replace(b'"two"', b'"three"'))
+    assert (done.code, a.read_bytes(), b.read_bytes()) == (1, b"one\ntwo\n", b"one\ntwo\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--transaction", "a.log", "-"), ("a.log",), ("--transaction", "-", "--if-generation", "1")]
+)
+def test_a_transaction_names_its_files_in_its_edits_alone(
+    two: tuple[Path, Path], arguments: tuple[str, ...]
+) -> None:
+    assert run("apply", *arguments, stdin=TWO_FILES).code == 2
+    assert [path.read_bytes() for path in two] == [b"one\ntwo\n"] * 2

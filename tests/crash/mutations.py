@@ -118,13 +118,13 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J1", "name before contents",
-        Draft._edit_in_place,
+        Draft.publish,
         "    self.journal.seal(", "    site.volume.rename(site.draft, site.journal); self.journal.seal(",
         probes.overwrite, more=(("    site.volume.rename(site.draft, site.journal)", "    pass"),),
     ),
     Mutation(
         "J1", "recovery's sync of the journal's name",
-        recover.recover, "site.volume.sync_folder(site.state)", "pass", probes.overwrite_recovery,
+        recover._go_on, "site.volume.sync_folder(site.state)", "pass", probes.overwrite_recovery,
     ),
     # J2: the target before the journal is closed.
     Mutation(
@@ -193,7 +193,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("J3", "owner of the journal", Site.check_journal, "if own and", "if", planted.planted_journal),
     Mutation(
         "J3", "rights of the state folder",
-        Site.trusted, " or status.mode & _WRITABLE_BY_OTHERS", "", planted.open_folder,
+        Site.trusts, " or status.mode & _WRITABLE_BY_OTHERS", "", planted.open_folder,
     ),
     # J4: a segment's writes before its checkpoint; a failed sync is never believed later.
     Mutation(
@@ -209,18 +209,18 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J4", "recovery's sync of the journal",
-        recover.recover, "    file.sync()", "    pass", probes.shift_recovery,
+        recover._go_on, "    journal.file.sync()", "    pass", probes.shift_recovery,
         redundant="the slot written anew right behind it syncs the same file; a closed journal needs neither",
     ),
     Mutation(
         "J4", "recovery's sync of the journal and of the slot",
-        recover.recover,
-        "    file.sync()\n        if journal.progress.state is not State.CLOSED:", "    if False:",
+        recover._go_on,
+        "    journal.file.sync()\n    if journal.progress.state is not State.CLOSED:", "    if False:",
         probes.shift_recovery,
     ),
     Mutation(
         "J4", "recovery's slot written anew",
-        recover.recover, "if journal.progress.state is not State.CLOSED:", "if False:", probes.shift_recovery,
+        recover._go_on, "if journal.progress.state is not State.CLOSED:", "if False:", probes.shift_recovery,
     ),
     Mutation(
         "J4", "no rollback after a failed sync",
@@ -257,7 +257,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J5", "check of a plan (and a plan that reads what it writes)",
-        Draft.commit, "check(plan, self.journal.splices)", "pass", probes.overlapping,
+        Draft.planned, "check(plan, self.journal.splices)", "pass", probes.overlapping,
     ),
     Mutation(
         "J5", "whole atoms in the check of a plan",
@@ -300,24 +300,24 @@ MUTATIONS: tuple[Mutation, ...] = (
         commit._dense_from, "else size", "else start", probes.sparse_insert,
     ),
     # J7: a swap.
-    Mutation("J7", "sync of the new file", Draft._swap, "new.sync()", "pass", probes.rewrite),
+    Mutation("J7", "sync of the new file", Draft.build, "new.sync()", "pass", probes.rewrite),
     Mutation(
         "J7", "metadata of the new file",
-        Draft._swap, "new.take_metadata(self.target)", "pass", probes.rewrite,
+        Draft.build, "new.take_metadata(self.target)", "pass", probes.rewrite,
     ),
     Mutation(
         "J7", "metadata before the sync",
-        Draft._swap, "new.take_metadata(self.target)\n        new.sync()",
+        Draft.build, "new.take_metadata(self.target)\n        new.sync()",
         "new.sync()\n        new.take_metadata(self.target)", probes.rewrite,
     ),
     Mutation(
         "J7", "check for changes before the swap",
-        Draft._swap, "self._refuse_if_moved()", "pass", planted.changed_meanwhile,
+        Draft.build, "self.refuse_if_moved(plan)", "pass", planted.changed_meanwhile,
     ),
-    Mutation("J7", "lock of the new file", Draft._swap, "new.lock()", "pass", planted.locked_while_swapping),
+    Mutation("J7", "lock of the new file", Draft.build, "new.lock()", "pass", planted.locked_while_swapping),
     Mutation(
         "J7", "sync of the journal's name before a swap",
-        Draft._swap, "volume.sync_folder(site.state)", "pass", probes.rewrite,
+        Draft.publish_swap, "self.site.volume.sync_folder(self.site.state)", "pass", probes.rewrite,
     ),
     Mutation(
         "J7", "sync of the swap",
@@ -335,13 +335,14 @@ MUTATIONS: tuple[Mutation, ...] = (
     # J8: space before the commit point.
     Mutation(
         "J8", "space before the commit point",
-        Draft._edit_in_place, "self._reserve(grown)", "pass", planted.full_disk,
+        Draft.publish, "self._reserve(grown)", "pass", planted.full_disk,
     ),
     Mutation(
         "J8", "space only after the commit point",
-        Draft._edit_in_place,
-        "        self._reserve(grown)\n    site.volume.rename(site.draft, site.journal)",
-        "        site.volume.rename(site.draft, site.journal); self._reserve(grown)", planted.full_disk,
+        Draft.publish,
+        "        self._reserve(grown)",
+        "        site.volume.rename(site.draft, site.journal); self._reserve(grown)",
+        planted.full_disk, more=(("    site.volume.rename(site.draft, site.journal)\n", "    pass\n"),),
     ),
     # J9: rolling back.
     Mutation(
@@ -388,7 +389,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     # J10: marks.
     Mutation(
         "J10", "mark",
-        Draft._edit_in_place, "self.target.set_mark(b\"%x\" % self.journal.salt)", "pass", probes.moved_away,
+        Draft.perform, "self.target.set_mark(b\"%x\" % self.journal.salt)", "pass", probes.moved_away,
     ),
     Mutation(
         "J10", "mark after the commit point",

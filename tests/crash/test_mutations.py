@@ -1,4 +1,4 @@
-"""The crash protocol, taken apart: without any one sync, order or check of J1 to J10 the engine goes wrong.
+"""The crash protocol, taken apart: without any one sync, order or check of J1 to J14 the engine goes wrong.
 
 Each probe first finds nothing wrong with the real engine; then the mutated one must be found wrong, but for
 the mutations that the table calls redundant, with the reason.
@@ -8,15 +8,25 @@ from __future__ import annotations
 
 import pytest
 
-from tests.crash import planted
-from tests.crash.mutations import MUTATIONS, Mutation, Probe
+from tests.crash import planted, together_mutations, together_probes
+from tests.crash.mutations import MUTATIONS as ALONE
+from tests.crash.mutations import Mutation, Probe
 
+MUTATIONS = (*ALONE, *together_mutations.MUTATIONS)
 PROBES = list(dict.fromkeys(mutation.probe for mutation in MUTATIONS))
+QUICK = (
+    together_probes.absent, together_probes.forced, together_probes.decided,
+    together_probes.another_transaction, together_probes.stranger, together_probes.foreign,
+    together_probes.foreign_folder, together_probes.changed_before_swap,
+    together_probes.changed_while_preparing, together_probes.changed_after_the_commit,
+    together_probes.fenced, together_probes.out_of_sight, together_probes.swapped_in_under_the_lock,
+)  # fmt: skip
 
 
 def _marks(probe: Probe) -> tuple[pytest.MarkDecorator, ...]:
     """Explorers are slow; what is planted by hand is not, but for the damage of every byte."""
-    quick = probe.__module__ == planted.__name__ and probe is not planted.damaged_bytes
+    planted_by_hand = probe.__module__ == planted.__name__ and probe is not planted.damaged_bytes
+    quick = planted_by_hand or probe in QUICK
     return () if quick else (pytest.mark.slow,)
 
 

@@ -70,6 +70,10 @@ def make(folder: Path) -> None:
     (folder / "edits.jsonl").write_bytes(
         b'{"lines": "10", "text": "line ten\\n"}\n{"match": "status=ok id=1500", "text": "checked"}\n'
     )
+    (folder / "changes.jsonl").write_bytes(
+        b'{"path": "notes.txt", "match": "some", "text": "a few"}\n'
+        b'{"path": "manual.md", "match": "Call it.", "text": "Call it now."}\n'
+    )
 
 
 def _audit(folder: Path) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from insitu.cli.addresses import typed
 from insitu.cli.options import EditOptions
-from insitu.cli.output import Output, duration
+from insitu.cli.output import Output, counted, duration
 from insitu.cli.places import clipped
 from insitu.cli.progress import work
-from insitu.errors import ExpectationError
+from insitu.errors import ExpectationError, RequestError
 
 if TYPE_CHECKING:
     import insitu
@@ -58,6 +58,43 @@ def edit(
         output.fields({"path": path, "dry_run": False, "receipt": None})
     else:
         show_receipt(receipt, path, done, output)
+
+
+def edit_together(changes: Mapping[str, list[insitu.Edit]], options: EditOptions, output: Output) -> None:
+    """Makes edits of several files in one transaction."""
+    import insitu
+
+    if options.if_generation is not None:
+        raise RequestError(
+            "A generation is one file's, and a transaction has several.", hint="Use expect in the edits."
+        )
+    chosen: dict[str, Any] = {"policy": options.policy(), "encoding": options.encoding}
+    if options.dry_run:
+        previews = insitu.preview_together(changes, **chosen)
+        fields = []
+        for path, preview in previews.items():
+            plan = preview.choice
+            output.result(preview.diff)
+            output.result(f"{path}: {plan or 'nothing would change'}\n")
+            fields.append({"path": path, "plan": plan and plan.as_dict(), "diff": preview.diff})
+        output.message("dry run, nothing was changed")
+        output.fields({"dry_run": True, "files": fields})
+        return
+    with work("Applying", silent=output.quiet or output.as_json) as run:
+        receipt = insitu.apply_together(
+            changes,
+            **chosen,
+            lock_timeout_s=options.lock_timeout,
+            progress=run.progress,
+            cancel=run.cancel,
+        )
+    for path, one in zip(receipt.paths, receipt.receipts, strict=True):
+        kept = one.after.operation == one.operation
+        number = f"operation {one.operation}" if kept else "not undoable"
+        output.message(f"{path}: applied {counted(one.splices, 'edit')}, {number} ({one.plan})")
+    if not receipt.paths:
+        output.message("nothing to change")
+    output.fields({"dry_run": False, "transaction": receipt.id, "files": receipt.as_dict()["files"]})
 
 
 def _preview_pending(doc: insitu.Document, path: str, output: Output) -> None:

@@ -88,7 +88,7 @@ class Draft:
         self.policy = policy
         self._began = time.monotonic()
         self._lock_wait_s = lock_wait_s
-        self._before = target.stat()
+        self._before = self._seen = target.stat()
         self.number = next_number(site)
         header = {
             "version": 1,
@@ -154,12 +154,7 @@ class Draft:
             StorageError: see ``file_state``.
         """
         with self.filling():
-            choice = self.choose()
-            plan = choice.plan
-            check(plan, self.journal.splices)
-            kept = self._save_replaced(plan, replaced_unit)
-            if cancel is not None and cancel():
-                raise CancelledError(f"Cancelled before the commit point; {self.site.path} is unchanged.")
+            plan, kept = self.planned(replaced_unit, cancel)
             run = self._swap if plan.swaps else self._edit_in_place
             commit_point = run(plan, kept, progress)
         try:
@@ -168,9 +163,19 @@ class Draft:
             if error.file_state == "unknown":
                 error.file_state = "awaiting recovery"
             raise
-        return self._receipt(plan, after, rebased_over)
+        return self.receipt(plan, after, rebased_over)
 
-    def _receipt(self, plan: Plan, after: Stat, rebased_over: tuple[int, ...]) -> Receipt:
+    def planned(self, replaced_unit: bytes | None, cancel: Cancel | None) -> tuple[Plan, str]:
+        """The plan to carry out, checked, and where what it replaces has been saved for undo."""
+        plan = self.choose().plan
+        check(plan, self.journal.splices)
+        kept = self._save_replaced(plan, replaced_unit)
+        if cancel is not None and cancel():
+            raise CancelledError(f"Cancelled before the commit point; {self.site.path} is unchanged.")
+        return plan, kept
+
+    def receipt(self, plan: Plan, after: Stat, rebased_over: tuple[int, ...]) -> Receipt:
+        """What a commit did that left the target as ``after`` says."""
         kept = self.policy.history > 0
         before = Generation.of(self._before, self.number - 1)
         return Receipt(
@@ -230,29 +235,42 @@ class Draft:
             **facts,
         }
 
-    def _edit_in_place(self, plan: Plan, kept: str, progress: Progress | None) -> Callable[[], Stat]:
-        """Names the durable journal; what is returned passes the commit point and runs the plan."""
-        site, facts = self.site, self.site.facts()
+    def publish(self, plan: Plan, kept: str, **facts: Any) -> bool:
+        """Completes the journal of an in-place plan and gives it its name, which is not durable yet.
+
+        Returns:
+            Whether the target is to be marked before its first byte changes (J10).
+        """
+        site, abilities = self.site, self.site.facts()
         for spans, data in _batches(plan.program.covers(), self.target):
             self.journal.add_covers(spans, data)
         grown = Span(self._before.size, plan.program.result_size + plan.layout.gap_bytes)
-        marked = facts.marks and (plan.moves or self._before.links > 1 or not site.beside)
-        self.journal.seal(self._sealed_plan(plan, kept, marked=marked), plan.layout.atom_bytes)
-        if self._moved() and not self._covers_hold(plan):
-            self._refuse_if_moved()  # before reserving, which on ext4 moves the time
-        if grown.size > 0 and facts.reserve:
+        marked = abilities.marks and (plan.moves or self._before.links > 1 or not site.beside)
+        self.journal.seal(self._sealed_plan(plan, kept, marked=marked, **facts), plan.layout.atom_bytes)
+        self.refuse_if_moved(plan)  # before reserving, which on ext4 moves the time
+        if grown.size > 0 and abilities.reserve:
             self._reserve(grown)
+            self._seen = self.target.stat()
         site.volume.rename(site.draft, site.journal)
+        return marked
+
+    def perform(self, plan: Plan, marked: bool, progress: Progress | None, *, sync_last: bool = True) -> None:
+        """Runs an in-place plan whose journal is durable."""
+        if marked:
+            self.target.set_mark(b"%x" % self.journal.salt)  # J10
+        sparse = self.site.facts().punch and self.target.next_hole(0) < self._before.size
+        executor = Executor(plan, self.journal, self.target, sparse=sparse, intact=True, progress=progress)
+        executor.run(sync_last=sync_last)
+
+    def _edit_in_place(self, plan: Plan, kept: str, progress: Progress | None) -> Callable[[], Stat]:
+        """Names the durable journal; what is returned passes the commit point and runs the plan."""
+        site = self.site
+        marked = self.publish(plan, kept)
 
         def run() -> Stat:
             try:
                 site.volume.sync_folder(site.state)  # J1: from here on recovery runs forward
-                if marked:
-                    self.target.set_mark(b"%x" % self.journal.salt)  # J10
-                executor = Executor(
-                    plan, self.journal, self.target, sparse=self._sparse(), intact=True, progress=progress
-                )
-                executor.run(sync_last=self.policy.durability == "full")
+                self.perform(plan, marked, progress, sync_last=self.policy.durability == "full")
             except StorageError as error:
                 undone = not isinstance(error, SyncError) and roll_back(site, self.journal, plan, self.target)
                 error.file_state = "old" if undone else "awaiting recovery"
@@ -264,11 +282,11 @@ class Draft:
                 # This operation joins the history when its journal is closed.
                 retain(site, max(self.policy.history - 1, 0), self._history_bytes())
                 return self.target.stat()
-            return self._retire(self.target)
+            return self.retire(self.target)
 
         return run
 
-    def _retire(self, target: File) -> Stat:
+    def retire(self, target: File) -> Stat:
         """Closes the journal; whatever fails now, the edit is made, and recovery closes it again."""
         try:
             after = retire(self.site, self.journal, target)
@@ -288,21 +306,34 @@ class Draft:
             self.target.resize(self._before.size)
             raise
 
-    def _swap(self, plan: Plan, kept: str, progress: Progress | None) -> Callable[[], Stat]:
-        """Builds the new file and renames it over the old one, which is the commit point (J7)."""
-        site, volume = self.site, self.site.volume
-        new = volume.open(site.successor, write=True, create=True)
+    def build(self, plan: Plan, progress: Progress | None) -> File:
+        """Builds the new file of a rewrite: complete, durable and locked (J7)."""
+        new = self.site.volume.open(self.site.successor, write=True, create=True)
         try:
             Executor(plan, self.journal, new, source=self.target, progress=progress).build()
             new.take_metadata(self.target)
             new.sync()
             new.lock()
-            self._refuse_if_moved()
+            self.refuse_if_moved(plan)
+        except BaseException:
+            new.close()
+            raise
+        return new
+
+    def publish_swap(self, plan: Plan, kept: str, new: File, **facts: Any) -> None:
+        """Completes the journal of a rewrite and makes it durable under its name."""
+        sealed = self._sealed_plan(plan, kept, marked=False, successor=new.identity(), **facts)
+        self.journal.seal(sealed, plan.layout.atom_bytes)
+        self.site.volume.rename(self.site.draft, self.site.journal)
+        self.site.volume.sync_folder(self.site.state)
+
+    def _swap(self, plan: Plan, kept: str, progress: Progress | None) -> Callable[[], Stat]:
+        """Builds the new file and renames it over the old one, which is the commit point (J7)."""
+        site, volume = self.site, self.site.volume
+        new = self.build(plan, progress)
+        try:
             if self.policy.history:
-                sealed = self._sealed_plan(plan, kept, marked=False, successor=new.identity())
-                self.journal.seal(sealed, plan.layout.atom_bytes)
-                volume.rename(site.draft, site.journal)
-                volume.sync_folder(site.state)
+                self.publish_swap(plan, kept, new)
             volume.rename(site.successor, site.path)
         except BaseException:
             new.close()
@@ -316,7 +347,7 @@ class Draft:
                 volume.sync_folder(site.folder)
                 state = "new"
                 if self.policy.history:
-                    return self._retire(new)
+                    return self.retire(new)
                 self.journal.close()
                 site.sweep()
                 retain(site, 0, 0)
@@ -339,21 +370,31 @@ class Draft:
         covers = self.journal.covers
         return all(self.target.read(cover.start, cover.size) == covers.read(cover) for cover in covers)
 
-    def _moved(self) -> bool:
+    def give_back(self) -> None:
+        """Gives back what was allocated behind the target's end for a commit that is not made."""
+        if self._seen is not self._before and self.target.size() == self._before.size:
+            self.target.resize(self._before.size)
+
+    def moved(self, plan: Plan) -> bool:
+        """Whether somebody else changed what the plan relies on."""
         now = self.target.stat()
-        return (now.size, now.mtime_ns) != (self._before.size, self._before.mtime_ns)
+        same = (now.size, now.mtime_ns) == (self._seen.size, self._seen.mtime_ns)
+        return not same and not self._covers_hold(plan)
 
-    def _refuse_if_moved(self) -> None:
-        if self._moved():
-            raise StaleError(
-                f"The file {self.site.path} was changed by somebody else while the commit was prepared; "
-                "their change is kept, ours was not made.",
-                hint="Try again.",
-                path=self.site.path,
-            )
+    def refuse_if_moved(self, plan: Plan) -> None:
+        """Refuses to go on where somebody else changed what the plan relies on.
 
-    def _sparse(self) -> bool:
-        return self.site.facts().punch and self.target.next_hole(0) < self._before.size
+        Raises:
+            StaleError: their change is kept.
+        """
+        if not self.moved(plan):
+            return
+        raise StaleError(
+            f"The file {self.site.path} was changed by somebody else while the commit was prepared; "
+            "their change is kept, ours was not made.",
+            hint="Try again.",
+            path=self.site.path,
+        )
 
 
 def plan_for(site: Site, target: File, splices: Splices, policy: Policy) -> Choice:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from insitu.core.protocols import Cancel
 from insitu.engine.site import Site
 from insitu.errors import CancelledError, LockedError, UnsupportedError
-from insitu.storage.base import File
+from insitu.storage.base import File, Stat
 
 # First and longest pause between tries. Source: exponential backoff with full jitter, as described by
 # M. Brooker, "Exponential Backoff And Jitter" (2015); the bounds keep 20 waiting processes below 5 % CPU.
@@ -18,9 +18,27 @@ PAUSE_MIN_S = 0.0005
 PAUSE_MAX_S = 0.1
 
 
+Place = tuple[int, int]
+"""Device and inode: the order in which several files are locked."""
+
+
+class OutOfOrderError(Exception):
+    """A file turned out to lie below one that is locked already; never leaves the engine."""
+
+
+def place_of(status: Stat) -> Place:
+    """Where a file comes in the order of locks."""
+    return status.device, status.inode
+
+
 @contextmanager
 def locked(
-    site: Site, *, timeout_s: float, unlocked: bool = False, cancel: Cancel | None = None
+    site: Site,
+    *,
+    timeout_s: float,
+    unlocked: bool = False,
+    cancel: Cancel | None = None,
+    above: Place | None = None,
 ) -> Iterator[tuple[File, float]]:
     """Opens the target for writing and holds its lock.
 
@@ -30,6 +48,7 @@ def locked(
     Args:
         timeout_s: how long to wait; 0 tries once.
         unlocked: go on without a lock where the file system has none.
+        above: the highest place that is locked already; an inode at or below it is not waited for.
 
     Yields:
         The open target, and how many seconds the lock was waited for.
@@ -37,6 +56,7 @@ def locked(
     Raises:
         LockedError: somebody else held it all the time; ``facts`` name the holder if it can be seen.
         UnsupportedError: locks do not work here.
+        OutOfOrderError: waiting could end in a deadlock, for the inode is not above ``above``.
     """
     began = time.monotonic()
     pause_s = PAUSE_MIN_S
@@ -52,6 +72,8 @@ def locked(
             waited_s = time.monotonic() - began
             if waited_s >= timeout_s:
                 raise _in_vain(site, target, waited_s)
+            if above is not None and place_of(target.stat()) <= above:
+                raise OutOfOrderError(site.path)
         except BaseException:
             target.close()
             raise

@@ -5,7 +5,10 @@ a draft, a successor                   removed: they never came to a commit poin
 a journal that cannot be trusted       refused: nothing is touched, nothing is ignored
 a placed one, in the same boot         synced; becomes history
     a closed journal                       becomes history
-a rewrite, the swap done               becomes history;  not done: removed, the file is old
+one that waits for its super-journal   committed: as below; not committed: removed, the file is old;
+                                       no answer: refused (J13)
+a rewrite, the swap done               becomes history;  not done: removed, the file is old;
+                                       part of a transaction that was committed: swapped now
 an aborted journal                     the covers are written back: old
 any other                              run on from its last checkpoint: new
 a marked file without a journal        refused: it may be half-moved
@@ -13,6 +16,7 @@ a marked file without a journal        refused: it may be half-moved
 
 from __future__ import annotations
 
+import os
 from typing import Any, Literal, NamedTuple
 
 from insitu.core.columns import render
@@ -23,6 +27,7 @@ from insitu.core.steps import Collapse, Insert, Place
 from insitu.engine.execute import Executor
 from insitu.engine.journal import Journal
 from insitu.engine.site import Site
+from insitu.engine.super_journal import committed, settle, settle_all, undecided
 from insitu.errors import RecoveryNeededError, StorageError
 from insitu.planners.choose import PROGRAMS
 from insitu.storage.base import File, Identity, Stat
@@ -77,27 +82,53 @@ def recover(site: Site, target: File, force: Force | None = None) -> Recovered:
     try:
         site.check_journal(file, target.stat())
         journal = Journal.load(file, whole=True)
-        # What is read here may be in the page cache alone: the process was killed before it synced, or its
-        # sync failed, after which syncing again proves nothing and only writing anew does (J1, J4, J5).
-        file.sync()
-        if journal.progress.state is not State.CLOSED:
-            journal.note(journal.progress.state, journal.progress.segments_done)
-        site.volume.sync_folder(site.state)
-        outcome = _finish(site, journal, target, force)
+        made = not undecided(journal) or _committed(site, journal, target, force)  # J13
+        outcome = _go_on(site, journal, target, force) if made else _drop(site, journal)
     except StorageError as error:
         error.file_state = "awaiting recovery"
         raise
     finally:
         file.close()
     site.sweep()
+    if pointer := journal.plan.get("super"):
+        settle(site, pointer)
     site.tidy()
     return outcome
+
+
+def _committed(site: Site, journal: Journal, target: File, force: Force | None) -> bool:
+    """Whether the transaction that a journal is part of was committed; in doubt, as ``force`` says."""
+    try:
+        return committed(site, journal.plan["super"], journal.salt, target.stat())
+    except RecoveryNeededError:
+        if force is None:
+            raise
+        return force == "redo"
+
+
+def _drop(site: Site, journal: Journal) -> Recovered:
+    """Removes a journal whose target was not touched: the file is old."""
+    site.volume.remove(site.journal)
+    site.volume.sync_folder(site.state)
+    return Recovered(site.path, "old", int(journal.header["operation"]))
+
+
+def _go_on(site: Site, journal: Journal, target: File, force: Force | None) -> Recovered:
+    # What is read here may be in the page cache alone: the process was killed before it synced, or its
+    # sync failed, after which syncing again proves nothing and only writing anew does (J1, J4, J5).
+    journal.file.sync()
+    if journal.progress.state is not State.CLOSED:
+        journal.note(journal.progress.state, journal.progress.segments_done)
+    site.volume.sync_folder(site.state)
+    return _finish(site, journal, target, force)
 
 
 def _without_journal(site: Site, target: File) -> Recovered:
     mark = target.mark()
     if mark is None:
-        if site.volume.stat(site.draft) is not None:
+        names = site.volume.names(site.state)
+        settle_all(site, names)
+        if any(os.path.basename(path) in names for path in (site.draft, site.successor)):
             # A killed rewrite without history may have swapped, and not synced: what is seen now must stay.
             site.volume.sync_folder(site.folder)
             site.sweep()
@@ -117,7 +148,7 @@ def _finish(site: Site, journal: Journal, target: File, force: Force | None) -> 
         _archive(site, journal)
         return Recovered(site.path, "new", number)
     if journal.plan["swaps"]:
-        return _finish_swap(site, journal, target, number)
+        return _finish_swap(site, journal, target, force)
     if _placed(site, journal):
         # If this sync fails, the next recovery has to write again before it syncs again (J4).
         journal.note(State.RUNNING, journal.progress.segments_done)
@@ -145,13 +176,51 @@ def _finish(site: Site, journal: Journal, target: File, force: Force | None) -> 
     return Recovered(site.path, "new", number)
 
 
-def _finish_swap(site: Site, journal: Journal, target: File, number: int) -> Recovered:
+def _finish_swap(site: Site, journal: Journal, target: File, force: Force | None) -> Recovered:
+    number = int(journal.header["operation"])
     if Identity(*journal.plan["successor"]) == target.identity():
         site.volume.sync_folder(site.folder)
         retire(site, journal, target)
         return Recovered(site.path, "new", number)
-    site.volume.remove(site.journal)
-    return Recovered(site.path, "old", number)
+    if "super" not in journal.plan or force == "undo":
+        return _drop(site, journal)
+    if force is None:
+        _check_identity(site, journal, target)
+        _check_unchanged(site, journal, target)
+    _swap_in(site, journal)
+    return Recovered(site.path, "new", number)
+
+
+def _swap_in(site: Site, journal: Journal) -> None:
+    """Makes the swap of a rewrite that was committed with other files; the target held is the old one then.
+
+    Raises:
+        RecoveryNeededError: the new file is not there any more.
+    """
+    if site.volume.stat(site.successor) is None:
+        raise foreign(site, f"the new file {site.successor} is gone")
+    new = site.volume.open(site.successor, write=True)
+    try:
+        if Identity(*journal.plan["successor"]) != new.identity():
+            raise foreign(site, f"{site.successor} is another file than was built")
+        new.lock()
+        site.volume.rename(site.successor, site.path)
+        site.volume.sync_folder(site.folder)
+        retire(site, journal, new)
+    finally:
+        new.close()
+
+
+def _check_unchanged(site: Site, journal: Journal, target: File) -> None:
+    """Refuses to replace a file that somebody else changed since the new one was built from it.
+
+    A power cut may have taken the time of an earlier commit back, but puts none forward.
+    """
+    before, now = journal.header["before"], target.stat()
+    rebooted = journal.header["boot"] != site.volume.boot_id()
+    earlier = rebooted and now.mtime_ns < before["mtime_ns"]
+    if now.size != before["size"] or (now.mtime_ns != before["mtime_ns"] and not earlier):
+        raise foreign(site, "it is not as it was when the new one was built")
 
 
 def plan_of(journal: Journal) -> Plan:
@@ -247,7 +316,7 @@ def _check_identity(site: Site, journal: Journal, target: File) -> None:
     mark = target.mark()
     marked_by_us = mark is not None and mark == b"%x" % journal.salt
     if (was.inode, was.birth_ns) != (now.inode, now.birth_ns) or (mark is not None and not marked_by_us):
-        raise _foreign(site, "it is another file than the journal was written for")
+        raise foreign(site, "it is another file than the journal was written for")
 
 
 def _check_contents(site: Site, journal: Journal, plan: Plan, target: File) -> None:
@@ -259,7 +328,7 @@ def _check_contents(site: Site, journal: Journal, plan: Plan, target: File) -> N
     before, after = int(journal.header["before"]["size"]), journal.splices.result_size
     low, high = min(before, after), max(before, after) + plan.layout.gap_bytes
     if not low <= target.size() <= high:
-        raise _foreign(site, f"its size is {target.size():,}, neither old nor new nor in between")
+        raise foreign(site, f"its size is {target.size():,}, neither old nor new nor in between")
     if plan.planner != "overwrite" or journal.header["boot"] != site.volume.boot_id():
         return
     for cover in journal.covers:
@@ -267,7 +336,7 @@ def _check_contents(site: Site, journal: Journal, plan: Plan, target: File) -> N
         old = bytes(journal.covers.read(cover))
         new = _after(journal, cover)
         if now not in (old, new) and not _torn(now, old, new):
-            raise _foreign(site, f"bytes {cover.start}:{cover.stop} are neither old nor new")
+            raise foreign(site, f"bytes {cover.start}:{cover.stop} are neither old nor new")
 
 
 def _after(journal: Journal, cover: Span) -> bytes:
@@ -298,7 +367,8 @@ def _torn(now: bytes, old: bytes, new: bytes) -> bool:
     return True
 
 
-def _foreign(site: Site, what: str) -> RecoveryNeededError:
+def foreign(site: Site, what: str) -> RecoveryNeededError:
+    """The error for a file that somebody else changed behind a commit point: a person has to choose."""
     return RecoveryNeededError(
         f"A commit of {site.path} was interrupted, and somebody else changed the file since: {what}. "
         "Nothing was touched.",
@@ -317,7 +387,7 @@ def report(site: Site) -> dict[str, Any]:
             "operation": journal.header["operation"],
             "planner": journal.plan["planner"],
             "segments_done": journal.progress.segments_done,
-            "state": journal.progress.state.name.lower(),
+            "state": "prepared" if undecided(journal) else journal.progress.state.name.lower(),
             "began": journal.header["time"],
         }
     finally:

@@ -164,17 +164,24 @@ class Site:
 
     def trusted(self, target: Stat) -> bool:
         """Whether the state folder is there; one that others could write to is refused."""
-        for path in (os.path.dirname(self.state), self.state):
-            status = self.volume.stat(path)
-            if status is None:
-                return False
-            if status.uid not in (target.uid, _own_uid()) or status.mode & _WRITABLE_BY_OTHERS:
-                raise RecoveryNeededError(
-                    f"The folder {path} can be written to by others, so nothing in it is believed. "
-                    f"The file {self.path} was not touched.",
-                    hint=f"Look into it, then make it yours alone: chmod go-w {path}",
-                    path=path,
-                )
+        return self.trusts(os.path.dirname(self.state), target) and self.trusts(self.state, target)
+
+    def trusts(self, path: str, target: Stat) -> bool:
+        """Whether a folder that is to hold state is there.
+
+        Raises:
+            RecoveryNeededError: it is there, and others could write to it.
+        """
+        status = self.volume.stat(path)
+        if status is None:
+            return False
+        if status.uid not in (target.uid, _own_uid()) or status.mode & _WRITABLE_BY_OTHERS:
+            raise RecoveryNeededError(
+                f"The folder {path} can be written to by others, so nothing in it is believed. "
+                f"The file {self.path} was not touched.",
+                hint=f"Look into it, then make it yours alone: chmod go-w {path}",
+                path=path,
+            )
         return True
 
     def check_journal(self, journal: File, target: Stat) -> None:

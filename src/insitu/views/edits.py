@@ -17,6 +17,12 @@ _HUNK = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 # ``bytes`` names a field below.
 Bytes = bytes
 
+# How a unified diff begins; JSON lines do not.
+_DIFF = (b"--- ", b"@@ ", b"diff ")
+
+# What a diff of git may ask for that is no edit of lines.
+_BEYOND_TEXT = (b"rename from ", b"copy from ", b"Binary files ", b"GIT binary patch")
+
 _FIELDS = {"bytes", "lines", "match", "text", "hex", "expect"}
 
 
@@ -130,23 +136,68 @@ def parse_edits(text: bytes | str) -> list[Edit]:
     Raises:
         RequestError: a line is neither; the message names it.
     """
-    data = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
-    if data.startswith((b"--- ", b"@@ ", b"diff ")):
-        return list(_from_diff(data))
-    return [_from_json(line, number) for number, line in enumerate(data.splitlines(), 1) if line.strip()]
+    data = _encoded(text)
+    if not data.startswith(_DIFF):
+        return [_from_json(fields, number) for number, fields in _json_lines(data, _FIELDS)]
+    edits = []
+    for count, (_, line, found) in enumerate(_from_diff(data)):
+        if count:
+            raise RequestError(
+                f"Line {line} of the diff begins a second file.",
+                hint="Apply all of them: insitu apply --transaction EDITS, insitu.apply_together.",
+            )
+        edits += found
+    return edits
 
 
-def _from_json(line: bytes, number: int) -> Edit:
-    try:
-        fields = json.loads(line)
-    except ValueError as error:
-        raise RequestError(f"Line {number} of the edits is not JSON: {error}.") from None
-    if not isinstance(fields, dict) or (unknown := set(fields) - _FIELDS):
-        names = ", ".join(sorted(unknown)) if isinstance(fields, dict) else "not an object"
-        raise RequestError(
-            f"Line {number} of the edits has unknown fields: {names}.",
-            hint=f"Known: {', '.join(sorted(_FIELDS))}.",
-        )
+def parse_changes(text: bytes | str) -> dict[str, list[Edit]]:
+    """Edits of several files, by path: from JSON lines, or from a unified diff.
+
+    A JSON line is as ``parse_edits`` takes it, with a ``path`` besides. The prefixes ``a/`` and ``b/`` of a
+    diff are taken off where both are there.
+
+    Raises:
+        RequestError: a line is neither, has no path, or makes or removes a file; the message names it.
+    """
+    data = _encoded(text)
+    changes: dict[str, list[Edit]] = {}
+    if not data.startswith(_DIFF):
+        for number, fields in _json_lines(data, _FIELDS | {"path"}):
+            path = fields.get("path")
+            if not isinstance(path, str) or not path:
+                raise RequestError(f"Line {number} of the edits has no path.", hint='Add "path": "FILE".')
+            changes.setdefault(path, []).append(_from_json(fields, number))
+        return changes
+    for path, line, found in _from_diff(data):
+        if path in ("", "/dev/null"):
+            what = "does not say which file it changes" if not path else "makes or removes a file"
+            raise RequestError(f"Line {line} of the diff {what}.", hint="Only files there are can be edited.")
+        changes.setdefault(path, []).extend(found)
+    return changes
+
+
+def _encoded(text: bytes | str) -> bytes:
+    return text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
+
+
+def _json_lines(data: bytes, known: set[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in enumerate(data.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            fields = json.loads(line)
+        except ValueError as error:
+            raise RequestError(f"Line {number} of the edits is not JSON: {error}.") from None
+        if not isinstance(fields, dict) or (unknown := set(fields) - known):
+            names = ", ".join(sorted(unknown)) if isinstance(fields, dict) else "not an object"
+            raise RequestError(
+                f"Line {number} of the edits has unknown fields: {names}.",
+                hint=f"Known: {', '.join(sorted(known))}.",
+            )
+        yield number, fields
+
+
+def _from_json(fields: dict[str, Any], number: int) -> Edit:
     try:
         new = bytes.fromhex(fields["hex"]) if "hex" in fields else _utf8(fields.get("text", ""))
         return Edit(
@@ -172,16 +223,24 @@ def _utf8(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _from_diff(data: bytes) -> Iterator[Edit]:
-    """One edit for each run of changed lines of each hunk, and one that only checks for each of kept ones."""
+def _from_diff(data: bytes) -> Iterator[tuple[str, int, list[Edit]]]:
+    """Yields each file's path, the line its part begins at, and its edits.
+
+    There is one edit for each run of changed lines of a hunk, and one that only checks for each of kept ones.
+    """
     lines = [line + b"\n" for line in data.split(b"\n")]
     lines[-1] = lines[-1][:-1]
-    files = at = 0
+    path, begins, edits = "", 0, list[Edit]()
+    at = 0
     while at < len(lines):
-        files += lines[at].startswith(b"--- ")
-        if files > 1:
+        if lines[at].startswith(b"--- "):
+            if begins or edits:
+                yield path, begins, edits
+            path, begins, edits = _path_of(lines[at : at + 2]), at + 1, []
+        elif lines[at].startswith(_BEYOND_TEXT):
             raise RequestError(
-                f"Line {at + 1} of the diff begins a second file.", hint="Apply one at a time."
+                f"Line {at + 1} of the diff asks for more than other text.",
+                hint="Copy and rename files by other means; binary content can be given as JSON lines.",
             )
         hunk = _HUNK.match(lines[at])
         at += 1
@@ -204,7 +263,19 @@ def _from_diff(data: bytes) -> Iterator[Edit]:
                 f"The hunk before line {at + 1} of the diff does not have the lines its head promises.",
                 hint="The diff was cut or edited; make it anew.",
             )
-        yield from _from_hunk(body, line)
+        edits += _from_hunk(body, line)
+    if begins or edits:
+        yield path, begins, edits
+
+
+def _path_of(head: list[bytes]) -> str:
+    """The file that the two lines before the hunks speak of; what follows a tab is its time."""
+    names = [line.rstrip(b"\r\n").partition(b"\t")[0][4:] for line in head]
+    old, new = (name.decode("utf-8", "surrogateescape") for name in (*names, b"")[:2])
+    if "/dev/null" in (old, new):
+        return "/dev/null"
+    prefixed = old.startswith("a/") and new.startswith("b/")
+    return new[2:] if prefixed else new
 
 
 def _from_hunk(body: list[bytes], line: int) -> Iterator[Edit]:

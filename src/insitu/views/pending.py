@@ -19,6 +19,7 @@ from insitu.engine.session import Held, snapshot
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation, Snapshot
 from insitu.engine.spool import Spool
+from insitu.engine.together import Part
 from insitu.errors import StaleError
 from insitu.storage.base import File, Volume
 
@@ -66,6 +67,23 @@ def commit_pending(
         StaleError: the target is not what ``base`` was, and the way from there is not ours, or touches
             the same bytes. The file keeps the others' changes; the pending edits are still there.
     """
+    draft, rebased_over = draft_pending(site, policy, base, sequence, held, open_source)
+    return draft.commit(rebased_over=rebased_over, progress=progress, cancel=cancel)
+
+
+def draft_pending(
+    site: Site,
+    policy: Policy,
+    base: Snapshot,
+    sequence: Sequence,
+    held: Held,
+    open_source: Callable[[str], Reader],
+) -> Part:
+    """Writes pending edits over ``base`` as a draft for a locked target.
+
+    Raises:
+        StaleError: as ``commit_pending``.
+    """
     with ExitStack() as journals:
         numbers = _since(site, base.generation, held.target)
         over = [(number, journals.enter_context(opened(site, number)).splices) for number in numbers]
@@ -75,7 +93,7 @@ def commit_pending(
             spool = Spool(journal, now, open_source)
             spool.add(_rebased(sequence.splices(), over, site.path))
             spool.finish()
-    return draft.commit(rebased_over=tuple(numbers), progress=progress, cancel=cancel)
+    return Part(draft, tuple(numbers))
 
 
 def _since(site: Site, generation: Generation, target: File) -> list[int]:

@@ -25,8 +25,8 @@ _SAID = {
 
 @verb("recover")
 @click.argument("file", type=click.Path(), metavar="PATH")
-@click.option("--force-undo", is_flag=True, help="Roll back although somebody else changed the file since.")
-@click.option("--force-redo", is_flag=True, help="Finish although somebody else changed the file since.")
+@click.option("--force-undo", is_flag=True, help="Roll back what is in doubt or was changed by others since.")
+@click.option("--force-redo", is_flag=True, help="Finish what is in doubt or was changed by others since.")
 @lock_timeout_option
 @output_options
 def recover(file: str, force_undo: bool, force_redo: bool, lock_timeout: float, output: Output) -> None:
