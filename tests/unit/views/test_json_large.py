@@ -154,3 +154,11 @@ def test_the_check_in_windows_finds_what_the_grammar_finds(
     found = fault_of(Held(bytes(written)), window_bytes)
     expected = fault_in(bytes(written))
     assert (found and found.offset) == (expected and expected.offset)
+
+
+@pytest.mark.parametrize("data", [b"[,null]", b"{,}", b"[ ,1]", b"[[,1]]", b'[1,{,"a":1}]', b'{"a":[,1]}'])
+def test_a_comma_before_the_first_child_is_a_fault_wherever_windows_are_cut(data: bytes) -> None:
+    expected = fault_in(data)
+    assert expected is not None
+    for window_bytes in range(1, len(data) + 1):
+        assert fault_of(Held(data), window_bytes) == expected
