@@ -23,6 +23,7 @@ from insitu.views.markdown_outline import Outline, beginning
 from insitu.views.markdown_overlay import Overlay
 from insitu.views.markdown_scan import ExactReader
 from insitu.views.markdown_section import SCOPES, Section
+from tests.readers import BytesReader
 
 PIECES = (
     "# a\n",
@@ -72,24 +73,6 @@ PIECES = (
     "# [a](b) & c\n",
 )
 DOCUMENTS = st.lists(st.sampled_from(PIECES), max_size=30).map(lambda pieces: "".join(pieces).encode())
-
-
-class BytesReader:
-    """Bytes in memory, as a reader."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-
-    @property
-    def size(self) -> int:
-        return len(self.data)
-
-    def read(self, offset: int, size: int) -> bytes:
-        assert 0 <= offset <= offset + size <= len(self.data)
-        return self.data[offset : offset + size]
-
-    def read_into(self, offset: int, buffer: memoryview) -> None:
-        buffer[:] = self.read(offset, len(buffer))
 
 
 def exact(data: bytes, start: int = 0) -> list[tuple[int, int, int]]:
