@@ -28,6 +28,8 @@ class Uniform(NamedTuple):
     starts: Column
     stops: Column
     new: bytes
+    old: bytes | None = None
+    """What each of them holds, where that is the same for all and known; then nothing needs to be read."""
 
     @property
     def new_bytes(self) -> int:
@@ -103,7 +105,7 @@ def gathered(batches: Iterable[Replacements]) -> Iterator[Replacements]:
 
 def _alike(first: Replacements, second: Replacements) -> bool:
     if isinstance(first, Uniform):
-        return isinstance(second, Uniform) and first.new == second.new
+        return isinstance(second, Uniform) and (first.new, first.old) == (second.new, second.old)
     return isinstance(second, Varied)
 
 
@@ -117,7 +119,7 @@ def _joined(batches: list[Replacements]) -> Replacements:
     starts = np.concatenate([batch.starts for batch in batches])
     stops = np.concatenate([batch.stops for batch in batches])
     if isinstance(first, Uniform):
-        return Uniform(starts, stops, first.new)
+        return Uniform(starts, stops, first.new, first.old)
     sizes = [np.diff(batch.bounds) for batch in batches if isinstance(batch, Varied)]
     bounds = np.zeros(len(starts) + 1, np.int64)
     np.cumsum(np.concatenate(sizes), out=bounds[1:])

@@ -56,7 +56,7 @@ class Spool:
         import numpy as np
 
         if isinstance(batch, Uniform):
-            starts, stops, new = batch
+            starts, stops, new, _old = batch
             if not new:
                 starts, stops = starts[stops > starts], stops[stops > starts]
             sizes = None

@@ -35,10 +35,6 @@ class Replace:
     def __post_init__(self) -> None:
         check_count(self.count)
 
-    def unit(self, text: Encoding) -> bytes | None:
-        """What each splice replaces, where that is the same for all."""
-        return None if self.regex else _bytes_of(self.old, text)
-
     def batches(
         self, source: Source, progress: Progress | None = None, cancel: Cancel | None = None
     ) -> Iterator[Replacements]:
@@ -50,10 +46,8 @@ class Replace:
         from insitu.scan.search import compile_literal, compile_regex, locate
 
         new = _bytes_of(self.new, source.text)
-        if self.regex:
-            pattern = compile_regex(self.old, engine=self.engine)
-        else:
-            pattern = compile_literal(_bytes_of(self.old, source.text))
+        old = None if self.regex else _bytes_of(self.old, source.text)
+        pattern = compile_regex(self.old, engine=self.engine) if old is None else compile_literal(old)
         template = pattern.template(new)
         count = 0
         for matches in locate(source.reader, pattern, progress=progress, cancel=cancel):
@@ -62,7 +56,7 @@ class Replace:
                 taken = min(taken, self.count - count)
             starts, stops = matches.starts[:taken], matches.stops[:taken]
             if (constant := template.constant) is not None:
-                yield Uniform(starts, stops, constant)
+                yield Uniform(starts, stops, constant, old)
             else:
                 yield filled(starts, stops, list(islice(matches.replacements(template), taken)))
             count += taken

@@ -59,6 +59,12 @@ def test_uniform_batches_of_the_same_bytes_become_one() -> None:
     assert isinstance(only, Uniform) and len(only.starts) == len(made)
 
 
+def test_what_uniform_batches_replace_is_told_as_long_as_it_is_the_same() -> None:
+    first, second, third = (_uniform([(Span(at, at + 1), b"new")]) for at in range(3))
+    told = gathered([first._replace(old=b"o"), second._replace(old=b"o"), third._replace(old=b"p")])
+    assert [batch.old for batch in told if isinstance(batch, Uniform)] == [b"o", b"p"]
+
+
 def test_columns_are_filled_with_the_bytes_of_each() -> None:
     batch = filled(np.array([1, 5]), np.array([2, 5]), [b"one", b""])
     assert isinstance(batch, Varied) and batch.bounds.tolist() == [0, 3, 3] and batch.data == b"one"
