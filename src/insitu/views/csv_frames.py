@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from insitu.core.pieces import Copy, Kept
@@ -230,8 +230,7 @@ def _filled(rows: Rows, column: int, width: int) -> Cells:
     empty = rows.starts == rows.stops
     if not empty.any():
         return cells
-    data, starts, stops, quoted, _, kind, quote, escape = cells
-    return Cells(data, starts, stops, quoted, empty, kind, quote, escape)
+    return replace(cells, missing=empty)
 
 
 class _Batch(NamedTuple):
