@@ -8,7 +8,7 @@ from typing import Any
 
 from insitu.core.columns import Block, evenly
 from insitu.core.patch import Splice
-from insitu.core.pieces import Copy, Fill, Literal, Piece
+from insitu.core.pieces import Copy, Fill, Literal, Padding, Piece
 from insitu.core.protocols import Reader
 from insitu.core.replacements import Replacements, Uniform
 from insitu.core.spans import Span
@@ -25,6 +25,9 @@ class Spool:
     Args:
         open_source: opens another file that a ``Copy`` names, for reading.
         base: the base, for a ``Copy`` of its own bytes.
+
+    Attributes:
+        padding_bytes: how many bytes so far were padding.
     """
 
     def __init__(self, journal: Journal, base: Reader, open_source: Callable[[str], Reader]) -> None:
@@ -36,6 +39,7 @@ class Spool:
         self._news = array("q", (0,))
         self._literals: list[bytes] = []
         self._literal_bytes = 0
+        self.padding_bytes = 0
 
     def add(self, splices: Iterable[Splice]) -> None:
         """Appends splices; ``finish`` must follow the last."""
@@ -96,6 +100,8 @@ class Spool:
                 self._flush_literals()
                 if count:
                     self._journal.add_new(Repeat(bytes((byte,)), count))
+                if isinstance(piece, Padding):
+                    self.padding_bytes += count
             case Copy(source, span):
                 self._flush_literals()
                 self._copy(self._base if source is None else self._open_source(source), span)

@@ -178,6 +178,23 @@ def test_padding_makes_up_whole_blocks_and_compact_takes_it_out(path: Path) -> N
         assert b"  " not in doc[:] and b" \r" not in doc[:]
 
 
+def test_the_receipt_counts_the_padding_that_was_written(path: Path) -> None:
+    path.write_bytes(RECORDS)
+    with insitu.open(path) as doc:
+        rows = doc.jsonl()
+        rows.set(1, "/status", "somewhat longer", padding=True)
+        doc.undo()
+        rows.append({"id": 9})
+        taken_back = doc.commit()
+        rows.set(1, "/status", "somewhat longer", padding=True)
+        grown = doc.size - taken_back.size_after
+        rows.set(1, "/more", "in the place of some of it", padding=True)
+        used = doc.commit()
+    assert (taken_back.padding_bytes, grown % 4096) == (0, 0)
+    growth = len("somewhat longer") - len("pending") + len(', "more": "in the place of some of it"')
+    assert 0 < used.padding_bytes <= grown - growth
+
+
 def test_utf_16_is_refused(path: Path) -> None:
     path.write_bytes('{"a":1}\n'.encode("utf-16"))
     with insitu.open(path, "r") as doc, pytest.raises(TextError):
