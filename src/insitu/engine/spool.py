@@ -10,7 +10,7 @@ from insitu.core.columns import Block, evenly
 from insitu.core.patch import Splice
 from insitu.core.pieces import Copy, Fill, Literal, Padding, Piece
 from insitu.core.protocols import Reader
-from insitu.core.replacements import Replacements, Uniform
+from insitu.core.replacements import Few, Replacements, Uniform
 from insitu.core.spans import Span
 from insitu.engine.journal import Journal
 from insitu.engine.pools import PAYLOAD_BYTES, Repeat
@@ -42,7 +42,7 @@ class Spool:
         self.padding_bytes = 0
 
     def add(self, splices: Iterable[Splice]) -> None:
-        """Appends splices; ``finish`` must follow the last."""
+        """Appends splices, nothing in the place of nothing left out; ``finish`` must follow the last."""
         for span, pieces in splices:
             size = sum(piece.size for piece in pieces)
             if not size and not span.size:
@@ -57,6 +57,9 @@ class Spool:
 
     def add_batch(self, batch: Replacements) -> None:
         """Appends a batch, without a step per splice; nothing in the place of nothing is left out."""
+        if isinstance(batch, Few):
+            self.add(Splice(span, (Literal(new),)) for span, new in batch.edits)
+            return
         import numpy as np
 
         if isinstance(batch, Uniform):
