@@ -4,8 +4,9 @@ The public names are loaded when they are first used, so that a program (and the
 only for what it calls.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from insitu.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from insitu.api.editing import (
@@ -185,16 +186,4 @@ __all__ = [
     "write",
 ]
 
-
-def __getattr__(name: str) -> object:
-    """Loads a public name on its first use."""
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'insitu' has no attribute {name!r}")
-    value = getattr(import_module(home), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+__getattr__, __dir__ = lazy_names(globals(), _HOMES)

@@ -5,32 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as Numbers
 from contextlib import ExitStack
-from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from insitu.core.pieces import Copy, Piece
 from insitu.core.plan import Choice
 from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel, Progress, Reader
-from insitu.core.replacements import listed
 from insitu.core.sequence import Sequence
-from insitu.core.spans import Span
 from insitu.engine.commit import Receipt
 from insitu.engine.index import LineIndex
 from insitu.engine.recover import recover
 from insitu.engine.session import Held, generation, snapshot, writing
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation, Snapshot
-from insitu.errors import AccessError, LimitError, RequestError, StaleError
+from insitu.errors import RequestError, StaleError
 from insitu.storage.base import File
 from insitu.views.content import Content
 from insitu.views.diff import unified
+from insitu.views.editable import Editable
 from insitu.views.pending import Sources, commit_pending, plan_pending
 from insitu.views.raw import RawFile
-from insitu.views.readable import Readable
-from insitu.views.replacing import Replace
-from insitu.views.streaming import MassEdit, Source
 from insitu.views.text import Encoding, checked_codec, encoding_of, named_encoding
 
 if TYPE_CHECKING:
@@ -42,11 +36,8 @@ if TYPE_CHECKING:
     from insitu.views.records import Records
     from insitu.views.streams import By
 
-# A document keeps its pending edits in memory, about 300 bytes each; insitu.replace streams any number.
-PENDING_MAX = 1_000_000
 
-
-class Document(Readable):
+class Document(Editable):
     """One file, open for reading or editing; belongs to one thread.
 
     Works as a context manager: the end of the block commits, an exception discards. Indexes and slices
@@ -94,7 +85,6 @@ class Document(Readable):
         self._content = Content(self._base, self.sequence, self._sources.open)
         self._index: LineIndex | None = None
         self._lines: Lines | None = None
-        self._padding_bytes = 0
 
     # What it is
 
@@ -102,11 +92,6 @@ class Document(Readable):
     def path(self) -> str:
         """The file's path, every symbolic link followed."""
         return self.site.path
-
-    @property
-    def changed(self) -> bool:
-        """Whether edits are pending."""
-        return self.sequence.changed
 
     @property
     def generation(self) -> Generation:
@@ -239,133 +224,6 @@ class Document(Readable):
 
         return Mapping(self, dtype)
 
-    # Editing
-
-    def __setitem__(self, key: int | slice, value: int | bytes | bytearray | memoryview) -> None:
-        if isinstance(key, slice):
-            start, stop, step = key.indices(self.size)
-            if step != 1:
-                raise RequestError("Only slices without a step can be assigned.", hint="Assign each byte.")
-            self.replace_span(Span(start, max(start, stop)), _bytes_of(value))
-            return
-        offset = self._index_of(key)
-        if not isinstance(value, int):
-            raise RequestError(
-                "A single byte is assigned an integer.", hint="Use doc[i:i+1] = b'...' for bytes."
-            )
-        self.replace_span(Span(offset, offset + 1), bytes((value,)))
-
-    def __delitem__(self, key: int | slice) -> None:
-        if isinstance(key, slice):
-            self.__setitem__(key, b"")
-        else:
-            offset = self._index_of(key)
-            self.replace_span(Span(offset, offset + 1), b"")
-
-    def insert(self, offset: int, data: bytes | Piece) -> None:
-        """Inserts bytes, or a piece of another file (``insitu.extent``), before ``offset``."""
-        at = offset + self.size if offset < 0 else offset
-        if not isinstance(data, Piece):
-            self.replace_span(Span(at, at), _bytes_of(data))
-            return
-        self._check_writable(Span(at, at))
-        if isinstance(data, Copy) and data.source == self.path:
-            # A piece of the file itself is one of the base, which a commit may have to move.
-            data = Copy(None, data.span)
-        self.sequence.replace_pieces(Span(at, at), (data,))
-
-    def append(self, data: bytes | Piece) -> None:
-        """Appends at the end of the current content."""
-        self.insert(self.size, data)
-
-    def delete(self, start: int, stop: int) -> None:
-        """Deletes ``[start, stop)``."""
-        self.replace_span(Span(start, stop), b"")
-
-    def replace(
-        self,
-        old: bytes | str,
-        new: bytes | str,
-        *,
-        count: int | None = None,
-        expect: int | None = None,
-        regex: bool = False,
-    ) -> int:
-        r"""Replaces matches of ``old``, as one pending edit; returns how many.
-
-        Args:
-            count: how many at most; None means all.
-            expect: exactly so many matches there must be.
-            regex: ``old`` is an expression in RE2's syntax, ``new`` may refer to groups as ``\1``.
-
-        Raises:
-            NoMatchError, ExpectationError: there are more or fewer matches than expected.
-            LimitError: more than a million; ``insitu.replace`` streams any number.
-        """
-        return self.make(Replace(old, new, count, expect, regex))
-
-    def make(self, edit: MassEdit, *, progress: Progress | None = None, cancel: Cancel | None = None) -> int:
-        """Makes a mass edit over the current content, as one pending edit; returns how many places changed.
-
-        Raises:
-            LimitError: more than a million; the one-call verbs stream any number.
-            InsituError: as the edit says; nothing was changed.
-        """
-        edits: list[tuple[Span, bytes]] = []
-        source = Source(self._content, self.text, self.path)
-        for batch in edit.batches(source, progress, cancel):
-            edits += listed(batch)
-            if len(edits) > PENDING_MAX:
-                raise LimitError(
-                    f"More than {PENDING_MAX:,} places would change, too many to keep pending.",
-                    hint="The one-call verbs, as insitu.replace, stream any number in one commit.",
-                )
-        self.replace_spans(edits)
-        return len(edits)
-
-    def replace_span(self, span: Span, data: bytes) -> None:
-        """Replaces a span of the current content by bytes of any size; one undoable edit."""
-        self._check_writable(span)
-        self.sequence.replace(span, data)
-
-    def replace_spans(self, edits: Iterable[tuple[Span, bytes]]) -> None:
-        """Replaces many spans at once: sorted, disjoint, all in present coordinates; one undoable edit."""
-        self._check_writable(Span(0, 0))
-        self.sequence.replace_many(edits)
-
-    def replace_padded(self, span: Span, head: bytes, tail: bytes = b"", *, filler: bytes = b" ") -> int:
-        """Replaces a span by ``head``, filler and ``tail``: so much that nothing behind it has to move.
-
-        A change of size is rounded up to whole blocks, which the disk inserts or collapses; one that is
-        less than a block smaller is filled up. A disk without ranges gets only the latter.
-
-        Args:
-            filler: one byte that means nothing between head and tail.
-
-        Returns:
-            How many bytes of filler; the receipt of the commit adds them up.
-        """
-        facts = self.site.facts()
-        growth = len(head) + len(tail) - span.size
-        block = max(facts.atom_bytes, facts.block_bytes)
-        count = -growth % block if facts.ranges or -block < growth < 0 else 0
-        self.replace_span(span, head + filler * count + tail)
-        self._padding_bytes += count
-        return count
-
-    def undo(self) -> bool:
-        """Takes the last pending edit back; False where there is none."""
-        return self.sequence.undo()
-
-    def redo(self) -> bool:
-        """Makes the edit that was taken back last again; False where there is none."""
-        return self.sequence.redo()
-
-    def discard(self) -> None:
-        """Drops everything pending."""
-        self.sequence.clear()
-        self._padding_bytes = 0
-
     # Committing
 
     def plan(self) -> Choice:
@@ -415,7 +273,6 @@ class Document(Readable):
             # The lock is on the inode that was swapped out: it is taken anew on the one swapped in.
             self._open.close()
             self._held = self._open.enter_context(writing(self.site, self.policy, self.lock_timeout_s))
-        receipt = replace(receipt, padding_bytes=self._padding_bytes)
         self._start()
         return receipt
 
@@ -466,17 +323,3 @@ class Document(Readable):
                 self.commit()
         finally:
             self.close()
-
-    def _check_writable(self, span: Span) -> None:
-        if self.read_only:
-            raise AccessError(f"{self.path} was opened for reading only.", hint="Open it with mode 'r+'.")
-        self._check(span)
-
-
-def _bytes_of(data: Any) -> bytes:
-    if isinstance(data, int | str):
-        raise RequestError(
-            f"Bytes are needed, not {type(data).__name__}; nothing was changed.",
-            hint="Encode text first: doc.insert(0, text.encode(doc.encoding)).",
-        )
-    return bytes(data)

@@ -6,8 +6,9 @@
 Each is loaded when it is first used.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from insitu.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from insitu.views.csv_apply import (
@@ -113,16 +114,4 @@ __all__ = [
     "Trim",
 ]
 
-
-def __getattr__(name: str) -> object:
-    """Loads a mass edit on its first use."""
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'insitu.edits' has no attribute {name!r}")
-    value = getattr(import_module(home), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+__getattr__, __dir__ = lazy_names(globals(), _HOMES)

@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import click
 import pytest
@@ -80,6 +81,19 @@ def test_the_overview_loads_nothing_heavy_and_no_command() -> None:
     assert "insitu.cli.main" in loaded
     assert sorted(HEAVY & set(loaded)) == []
     assert [name for name in loaded if name.startswith("insitu.cli.commands.")] == []
+
+
+def test_a_small_edit_loads_no_library_that_takes_longer_than_the_edit(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"some text, some more\n")
+    code = (
+        "import sys, insitu.cli.main as main\n"
+        "try: main.cli.main(sys.argv[1:])\n"
+        "finally: print(*sys.modules, file=sys.stderr)\n"
+    )
+    command = [sys.executable, "-c", code, "replace", str(tmp_path / "file"), "more", "less"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (tmp_path / "file").read_bytes() == b"some text, some less\n"
+    assert sorted({"numpy", "re2", "filelock", "asyncio"} & set(done.stderr.split())) == []
 
 
 @pytest.mark.slow

@@ -20,28 +20,15 @@ from insitu.formats.csv_dialect import Dialect
 from insitu.views.csv_columns import CsvAddColumn, CsvDropColumn, CsvMoveColumn, CsvRenameColumn
 from insitu.views.streaming import MassEdit, Source
 from insitu.views.text import Encoding
+from tests.readers import BytesReader
 
 pytestmark = pytest.mark.slow
-
-
-class Held:
-    """A reader over bytes."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.size = len(data)
-
-    def read(self, offset: int, size: int) -> bytes:
-        return self.data[offset : offset + size]
-
-    def read_into(self, offset: int, buffer: memoryview) -> None:
-        buffer[:] = self.data[offset : offset + len(buffer)]
 
 
 def edited(data: bytes, edit: MassEdit) -> bytes:
     """What an edit makes of bytes."""
     splices = []
-    for batch in edit.batches(Source(Held(data), Encoding("utf-8"), "f.csv")):
+    for batch in edit.batches(Source(BytesReader(data), Encoding("utf-8"), "f.csv")):
         splices += [Splice(span, (Literal(new),)) for span, new in listed(batch)]
     return Patch(len(data), tuple(splices)).apply(data)
 

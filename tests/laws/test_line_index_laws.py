@@ -16,6 +16,7 @@ from insitu.core.columns import Block, block_of
 from insitu.core.spans import Span
 from insitu.engine.index import LineIndex
 from insitu.errors import SpanError
+from tests.readers import BytesReader
 
 # Few values, so that every other byte ends a line; short ones for the edges, long ones for many granules.
 ALPHABET = bytes(b"\n\rx\n"[value % 4] for value in range(256))
@@ -24,26 +25,6 @@ CONTENTS = st.one_of(
 ).map(lambda values: values.translate(ALPHABET))
 GRANULES = st.integers(1, 40)
 NEWLINES = st.sampled_from([b"\n", b"\r"])
-
-
-class BytesReader:
-    """Bytes in memory, as a reader; counts what is read."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.read_bytes = 0
-
-    @property
-    def size(self) -> int:
-        return len(self.data)
-
-    def read(self, offset: int, size: int) -> bytes:
-        assert 0 <= offset <= offset + size <= len(self.data)
-        self.read_bytes += size
-        return self.data[offset : offset + size]
-
-    def read_into(self, offset: int, buffer: memoryview) -> None:
-        buffer[:] = self.read(offset, len(buffer))
 
 
 def spans_of(data: bytes, newline: bytes) -> list[Span]:

@@ -23,73 +23,26 @@ from insitu.views.markdown_outline import Outline, beginning
 from insitu.views.markdown_overlay import Overlay
 from insitu.views.markdown_scan import ExactReader
 from insitu.views.markdown_section import SCOPES, Section
+from tests.readers import BytesReader
+from tests.unit.formats import markdown_pieces
 
 PIECES = (
-    "# a\n",
-    "## b ##\n",
-    "  # c\n",
+    *markdown_pieces.PIECES,
     "   ## d\n",
-    "===\n",
-    "---\n",
-    "  ---\n",
-    "- ",
-    "> ",
-    "1. ",
-    "14. ",
-    "```\n",
-    "  ```\n",
     "```x\n",
     "```x`\n",
     "~~~\n",
     "~~~~\n",
-    "    ",
-    "  ",
-    " ",
-    "\t",
-    "\n",
-    "\n\n",
-    "foo\n",
-    "<div>\n",
     "  <div>\n",
-    "<!-- ",
-    "-->\n",
     "[a]: b\n",
-    "<a>\n",
-    "</pre>\n",
-    "<pre>",
-    "<?",
-    "?>\n",
-    "*",
-    "+ \n",
-    "-\n",
-    "## h",
     "\r",
     "\r\n",
-    "bar",
     "- x\n\n  ",
     "1. y\n\n   ",
     "+++\n",
     "# [a](b) & c\n",
 )
 DOCUMENTS = st.lists(st.sampled_from(PIECES), max_size=30).map(lambda pieces: "".join(pieces).encode())
-
-
-class BytesReader:
-    """Bytes in memory, as a reader."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-
-    @property
-    def size(self) -> int:
-        return len(self.data)
-
-    def read(self, offset: int, size: int) -> bytes:
-        assert 0 <= offset <= offset + size <= len(self.data)
-        return self.data[offset : offset + size]
-
-    def read_into(self, offset: int, buffer: memoryview) -> None:
-        buffer[:] = self.read(offset, len(buffer))
 
 
 def exact(data: bytes, start: int = 0) -> list[tuple[int, int, int]]:

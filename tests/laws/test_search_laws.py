@@ -15,25 +15,7 @@ from insitu.scan.accelerator import accelerator
 from insitu.scan.patterns import Pattern
 from insitu.scan.required import Required, required
 from insitu.scan.syntax import tokens
-
-
-class Memory:
-    """Bytes in memory as a reader."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    @property
-    def size(self) -> int:
-        return len(self._data)
-
-    def read(self, offset: int, size: int) -> bytes:
-        assert 0 <= offset <= offset + size <= len(self._data)
-        return self._data[offset : offset + size]
-
-    def read_into(self, offset: int, buffer: memoryview) -> None:
-        buffer[:] = self.read(offset, len(buffer))
-
+from tests.readers import BytesReader
 
 windows = st.integers(1, 24)
 small = st.lists(st.sampled_from(b"aabb\nc\r\x00 "), max_size=160).map(bytes)
@@ -47,7 +29,7 @@ def all_ways(
     data: bytes, pattern: Pattern, window_bytes: int, start: int, stop: int
 ) -> list[tuple[int, int]]:
     """The matches by ``finditer``, checked to be those of ``count``, ``locate`` and ``find``."""
-    reader = Memory(data)
+    reader = BytesReader(data)
     found = [tuple(span) for span in search.finditer(reader, pattern, start, stop, window_bytes=window_bytes)]
     batches = list(search.locate(reader, pattern, start, stop, window_bytes=window_bytes))
     located = [
@@ -78,7 +60,7 @@ def test_literal_matches_are_those_of_successive_finds(
     start, stop = span_of(data, draw)
     pattern = search.compile_literal(needle)
     assert all_ways(data, pattern, window_bytes, start, stop) == list(successive(data, needle, start, stop))
-    last = search.rfind(Memory(data), pattern, start, stop, window_bytes=window_bytes)
+    last = search.rfind(BytesReader(data), pattern, start, stop, window_bytes=window_bytes)
     assert (last.start if last else -1) == data.rfind(needle, start, stop)
 
 
@@ -305,7 +287,7 @@ def test_replacements_expand_groups_as_python_does(
     parsed = pattern.template(template)
     pieces = [
         piece
-        for batch in search.locate(Memory(data), pattern, window_bytes=window_bytes)
+        for batch in search.locate(BytesReader(data), pattern, window_bytes=window_bytes)
         for piece in batch.replacements(parsed)
     ]
     oracle = template.replace(rb"\0", rb"\g<0>")

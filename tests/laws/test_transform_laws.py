@@ -21,22 +21,7 @@ from insitu.views.text import Encoding
 from insitu.views.transform_lines import LineReader
 from insitu.views.transform_work import Context
 from insitu.views.transforming import Transform
-
-
-class Bytes:
-    """A reader over bytes."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.size = len(data)
-
-    def read(self, offset: int, size: int) -> bytes:
-        assert 0 <= offset <= offset + size <= self.size
-        return self.data[offset : offset + size]
-
-    def read_into(self, offset: int, buffer: memoryview) -> None:
-        buffer[:] = self.read(offset, len(buffer))
-
+from tests.readers import BytesReader
 
 TOKENS = ["a", "b", "ab", " ", "\t", "\n", "\n", "\r\n", "\r", "\n\n", "\xe9", "\u20ac", "\U0001f600", "1"]
 CODECS = ["utf-8", "utf-8", "iso8859-1", "cp932", "gb18030", "utf-16-le", "utf-16-be", "utf-32-le"]
@@ -65,7 +50,7 @@ def window_bytes(request: pytest.FixtureRequest) -> Iterator[int]:
 def applied(edit: MassEdit, data: bytes, encoding: Encoding) -> bytes:
     """What the edit makes of the data; its splices must be sorted, disjoint, and change something."""
     parts, at = [], 0
-    reader: Reader = Bytes(data)
+    reader: Reader = BytesReader(data)
     for batch in edit.batches(Source(reader, encoding, "file")):
         for span, new in listed(batch):
             assert at <= span.start <= span.stop <= len(data)
@@ -125,7 +110,7 @@ def body(text: str, newline: bytes = LF) -> str:
 @given(contents())
 def test_every_line_is_in_one_window(window_bytes: int, content: tuple[bytes, Encoding]) -> None:
     data, encoding = content
-    reader = LineReader(Bytes(data), encoding, "file")
+    reader = LineReader(BytesReader(data), encoding, "file")
     stretches = [reader.starting_in(span) for span in reader.windows()]
     assert data == data[: reader.origin] + b"".join(stretch.data for stretch in stretches)
     mark, lines, newline = lines_of(data, encoding)

@@ -259,7 +259,7 @@ def test_replace_counts_and_expects(path: Path) -> None:
 
 
 def test_replace_of_too_many_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("insitu.document.PENDING_MAX", 10)
+    monkeypatch.setattr("insitu.views.editable.PENDING_MAX", 10)
     path = tmp_path / "file"
     path.write_bytes(b"x" * 50)
     with insitu.open(path) as doc:

@@ -41,8 +41,7 @@ def carry_out(
     """
     with _streaming(path, encoding, policy, lock_timeout_s, cancel) as stream:
         stream.spool(edit.batches(stream.source, progress, cancel))
-        unit = edit.unit(stream.text) if isinstance(edit, Replace) else None
-        return stream.commit(replaced_unit=unit, progress=progress, cancel=cancel)
+        return stream.commit(progress=progress, cancel=cancel)
 
 
 def preview(

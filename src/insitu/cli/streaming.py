@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from insitu.cli.editing import show_receipt
@@ -104,9 +105,11 @@ class _First:
         self, source: Source, progress: Progress | None = None, cancel: Cancel | None = None
     ) -> Iterator[Replacements]:
         """As the edit's own."""
+        from insitu.core.replacements import listed
+
         for batch in self._edit.batches(source, progress, cancel):
-            left = _PLACES_MAX - len(self.spans)
-            self.spans += map(Span, batch.starts[:left].tolist(), batch.stops[:left].tolist())
+            if left := _PLACES_MAX - len(self.spans):
+                self.spans += (span for span, _ in islice(listed(batch), left))
             yield batch
 
 

@@ -26,6 +26,9 @@ ReadBase = Callable[[int, int], bytes | bytearray | memoryview]
 # one call instead of one per kept run (about 1 us each).
 _READ_THROUGH_BYTES = 1 << 20
 
+# Two objects of about 200 bytes stand for each splice while it is rendered: so many are 2 MB.
+_RENDERED_SPLICES = 1 << 12
+
 # Below this many splices a Python loop is done before NumPy would be imported (about 95 ms).
 _VECTOR_SPLICES = 1 << 12
 
@@ -171,6 +174,18 @@ class Window(NamedTuple):
     starts: list[int]
     stops: list[int]
     news: list[int]
+
+    def parts(self, places: int) -> Iterator[Window]:
+        """Yields windows of at most so many splices, which are this one when joined."""
+        base, result = self.base.start, self.result.start
+        for first in range(0, len(self.starts), places):
+            starts, stops = self.starts[first : first + places], self.stops[first : first + places]
+            news = self.news[first : first + len(starts) + 1]
+            stop = stops[-1] if first + places < len(self.starts) else self.base.stop
+            deleted = sum(stops) - sum(starts)
+            end = result + stop - base - deleted + news[-1] - news[0]
+            yield Window(Span(result, end), Span(base, stop), starts, stops, news)
+            base, result = stop, end
 
     def runs(self) -> Iterator[Span]:
         """Yields the kept runs, in order, without empty ones."""
@@ -396,10 +411,21 @@ def block_of(splices: Iterable[tuple[int, int, int]], *, olds: int = 0, news: in
 def render(window: Window, pool: Pool, read_base: ReadBase) -> bytes | bytearray | memoryview:
     """The bytes of a window of the result.
 
-    Cost: reads the kept runs (and short deletions between them) once; memory for the window.
+    Cost: reads the kept runs (and short deletions between them) once; memory for the window, and for some
+        thousand of its splices as objects.
     """
     if not window.starts:
         return read_base(window.base.start, window.base.size)
+    if len(window.starts) <= _RENDERED_SPLICES:
+        return _rendered(window, pool, read_base)
+    whole = bytearray()
+    for part in window.parts(_RENDERED_SPLICES):
+        whole += _rendered(part, pool, read_base)
+    return whole
+
+
+def _rendered(window: Window, pool: Pool, read_base: ReadBase) -> bytes:
+    """The bytes of a window with so few splices that each may be an object."""
     runs = _kept(window, read_base)
     new = Span(window.news[0], window.news[-1])
     unit = pool.unit(new)

@@ -1,6 +1,6 @@
 """Where bytes come from: the pieces that a patch is made of, as frozen values.
 
-Laws, for any piece ``p`` of these four kinds and ``0 <= a <= b <= p.size``: ``p.part(0, p.size) == p``,
+Laws, for any piece ``p`` of these kinds and ``0 <= a <= b <= p.size``: ``p.part(0, p.size) == p``,
 ``p.part(a, b).size == b - a``, and the bytes of ``p.part(a, b)`` are the bytes ``[a, b)`` of ``p``.
 """
 
@@ -88,7 +88,12 @@ class Fill:
 
     def part(self, start: int, stop: int) -> Fill:
         """The piece that yields the bytes ``[start, stop)`` of this one, which must lie inside."""
-        return Fill(self.byte, stop - start)
+        return type(self)(self.byte, stop - start)
+
+
+@dataclass(frozen=True, slots=True)
+class Padding(Fill):
+    """A fill that means nothing where it stands: put there so that what follows moves by whole blocks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,17 +22,30 @@ GATHER_SPLICES = 1 << 15
 GATHER_BYTES = 1 << 20
 
 
+class Few(NamedTuple):
+    """So few spans, with what replaces each, that columns are not worth loading NumPy for."""
+
+    edits: list[tuple[Span, bytes]]
+
+    @property
+    def places(self) -> int:
+        """How many spans there are."""
+        return len(self.edits)
+
+
 class Uniform(NamedTuple):
     """Spans that are all replaced by the same bytes."""
 
     starts: Column
     stops: Column
     new: bytes
+    old: bytes | None = None
+    """What each of them holds, where that is the same for all and known; then nothing needs to be read."""
 
     @property
-    def new_bytes(self) -> int:
-        """How many bytes the batch holds: one copy for all."""
-        return len(self.new)
+    def places(self) -> int:
+        """How many spans there are."""
+        return len(self.starts)
 
 
 class Varied(NamedTuple):
@@ -45,12 +58,12 @@ class Varied(NamedTuple):
     data: bytes
 
     @property
-    def new_bytes(self) -> int:
-        """How many bytes the batch holds."""
-        return len(self.data)
+    def places(self) -> int:
+        """How many spans there are."""
+        return len(self.starts)
 
 
-Replacements = Uniform | Varied
+Replacements = Few | Uniform | Varied
 
 
 def varied(edits: Iterable[tuple[Span, bytes]]) -> Varied:
@@ -73,6 +86,9 @@ def filled(starts: Column, stops: Column, news: list[bytes]) -> Varied:
 
 def listed(batch: Replacements) -> Iterator[tuple[Span, bytes]]:
     """Yields the spans of a batch and what replaces each."""
+    if isinstance(batch, Few):
+        yield from batch.edits
+        return
     spans = map(Span, batch.starts.tolist(), batch.stops.tolist())
     if isinstance(batch, Uniform):
         yield from ((span, batch.new) for span in spans)
@@ -86,14 +102,14 @@ def gathered(batches: Iterable[Replacements]) -> Iterator[Replacements]:
     waiting: list[Replacements] = []
     splices = new_bytes = 0
     for batch in batches:
-        if not len(batch.starts):
+        if not batch.places:
             continue
         if waiting and not _alike(waiting[-1], batch):
             yield _joined(waiting)
             waiting, splices, new_bytes = [], 0, 0
         waiting.append(batch)
-        splices += len(batch.starts)
-        new_bytes += batch.new_bytes if isinstance(batch, Varied) else 0
+        splices += batch.places
+        new_bytes += len(batch.data) if isinstance(batch, Varied) else 0
         if splices >= GATHER_SPLICES or new_bytes >= GATHER_BYTES:
             yield _joined(waiting)
             waiting, splices, new_bytes = [], 0, 0
@@ -102,24 +118,26 @@ def gathered(batches: Iterable[Replacements]) -> Iterator[Replacements]:
 
 
 def _alike(first: Replacements, second: Replacements) -> bool:
+    """Whether two batches may become one; a few are not worth it, and there are no many of them."""
     if isinstance(first, Uniform):
-        return isinstance(second, Uniform) and first.new == second.new
-    return isinstance(second, Varied)
+        return isinstance(second, Uniform) and (first.new, first.old) == (second.new, second.old)
+    return isinstance(first, Varied) and isinstance(second, Varied)
 
 
 def _joined(batches: list[Replacements]) -> Replacements:
-    """One batch of several of one kind."""
-    import numpy as np
-
+    """One batch of several that are alike."""
     first = batches[0]
     if len(batches) == 1:
         return first
-    starts = np.concatenate([batch.starts for batch in batches])
-    stops = np.concatenate([batch.stops for batch in batches])
+    import numpy as np
+
+    columns = [batch for batch in batches if not isinstance(batch, Few)]
+    starts = np.concatenate([batch.starts for batch in columns])
+    stops = np.concatenate([batch.stops for batch in columns])
     if isinstance(first, Uniform):
-        return Uniform(starts, stops, first.new)
-    sizes = [np.diff(batch.bounds) for batch in batches if isinstance(batch, Varied)]
+        return Uniform(starts, stops, first.new, first.old)
+    sizes = [np.diff(batch.bounds) for batch in columns if isinstance(batch, Varied)]
     bounds = np.zeros(len(starts) + 1, np.int64)
     np.cumsum(np.concatenate(sizes), out=bounds[1:])
-    data = b"".join(batch.data for batch in batches if isinstance(batch, Varied))
+    data = b"".join(batch.data for batch in columns if isinstance(batch, Varied))
     return Varied(starts, stops, bounds, data)

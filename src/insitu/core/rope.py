@@ -73,7 +73,7 @@ def joined(left: Part, right: Part) -> Part | None:
         if left.source == right.source and left.span.stop == right.span.start:
             return Copy(left.source, Span(left.span.start, right.span.stop))
     elif isinstance(left, Fill) and isinstance(right, Fill) and left.byte == right.byte:
-        return Fill(left.byte, left.count + right.count)
+        return type(left)(left.byte, left.count + right.count)
     return None
 
 

@@ -73,6 +73,11 @@ class Granules:
         self._offsets = array("q", [0])
         self._ends = array("q", [0])
 
+    @property
+    def columns(self) -> tuple[array[int], ...]:
+        """What is known of each granule."""
+        return self.sizes, self.counts
+
     def append(self, size: int, count: int) -> None:
         """Adds a granule behind the others, or to the last one where I2 wants it."""
         if self.sizes and self.sizes[-1] + size <= self.granule_bytes:

@@ -9,38 +9,21 @@ generation, and can always be built again: damage, another stamp or another vers
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from itertools import chain, islice, pairwise, starmap
-from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final
 
 from insitu.core.columns import Block
 from insitu.core.protocols import Cancel, Progress, Reader
 from insitu.core.spans import Span
 from insitu.engine.granules import GRANULE_BYTES, Granules
-from insitu.errors import InternalError, RequestError, SpanError, StaleError, StorageError
+from insitu.engine.saved_index import Layout, Sample, Saved
+from insitu.errors import InternalError, SpanError, StaleError
 from insitu.formats.lines import LF, NEWLINES
 from insitu.storage.base import Volume
 
-# Granules whose digests are saved along: 4 MiB, read and digested in a millisecond or two.
-_SAMPLES: Final = 16
-
-_MAGIC: Final = b"insitu-l"
-_VERSION: Final = 1
-# Magic, version, newline, size of the stamp, greatest granule, count of granules. The stamp follows, then
-# the sizes and the counts (32 bits each), the digests of the samples, and xxh3_64 of all that. All in the
-# machine's own byte order: in the other one the version does not fit.
-_HEADER: Final = Struct("=8sHcxIIQ")
-_CHECKSUM: Final = Struct("=Q")
-
-
-class Sample(NamedTuple):
-    """A granule and the digest (xxh3_64) of its bytes, by which the file is recognized later."""
-
-    span: Span
-    digest: int
+LINES_LAYOUT: Final = Layout(b"insitu-l", 1, frozenset(map(ord, NEWLINES)), Granules)
+"""How it is saved; the mark is the newline."""
 
 
 class LineIndex:
@@ -232,15 +215,7 @@ class LineIndex:
 
         Cost: reads the samples.
         """
-        from xxhash import xxh3_64_intdigest
-
-        granules = self._granules
-        count = len(granules.sizes)
-        header = _HEADER.pack(_MAGIC, _VERSION, self._newline, len(stamp), granules.granule_bytes, count)
-        spans = (granules.at(number).span for number in _sampled(count))
-        digests = array("Q", (xxh3_64_intdigest(self._reader.read(span.start, span.size)) for span in spans))
-        body = b"".join((header, stamp, granules.sizes, granules.counts, digests))
-        return body + _CHECKSUM.pack(xxh3_64_intdigest(body))
+        return LINES_LAYOUT.to_bytes(self._granules, self._newline[0], self._reader, stamp)
 
     @classmethod
     def from_bytes(cls, data: bytes, reader: Reader, stamp: bytes) -> LineIndex | None:
@@ -251,69 +226,16 @@ class LineIndex:
                 ``patched``.
             stamp: names the generation the index is wanted of; another one makes it no index.
         """
-        from xxhash import xxh3_64_intdigest
-
-        if len(data) != _saved_bytes(data, stamp):
-            return None
-        body = memoryview(data)[: -_CHECKSUM.size]
-        if _CHECKSUM.unpack(data[len(body) :]) != (xxh3_64_intdigest(body),):
-            return None
-        _magic, _version, newline, _stamp_size, granule_bytes, count = _HEADER.unpack_from(data)
-        granules = Granules(granule_bytes)
-        saved_stamp, columns = body[_HEADER.size :][: len(stamp)], body[_HEADER.size + len(stamp) :]
-        granules.sizes.frombytes(columns[: 4 * count])
-        granules.counts.frombytes(columns[4 * count : 8 * count])
-        granules.seal()
-        digests = array("Q", bytes(columns[8 * count :]))
-        spans = (granules.at(number).span for number in _sampled(count))
-        samples = tuple(map(Sample, spans, digests))
-        return cls(reader, newline, granules, samples) if saved_stamp == stamp else None
-
-    @staticmethod
-    def save(volume: Volume, path: str, data: bytes) -> None:
-        """Writes what ``to_bytes`` made to a file of its own, replacing the last one.
-
-        Args:
-            path: ``lines.index`` in the state folder of the file.
-
-        Raises:
-            StorageError, RequestError: it could not be written; the index in memory is as good as before.
-
-        Crash: nothing is synced: a power cut may leave the old index, the new one, or damage that
-            ``load`` recognizes.
-        """
-        draft = path + ".new"
-        volume.remove(draft)
-        with closing(volume.open(draft, write=True, create=True)) as file:
-            try:
-                file.write(0, data)
-            except StorageError:
-                volume.remove(draft)
-                raise
-        volume.rename(draft, path)
+        return cls._of(LINES_LAYOUT.from_bytes(data, stamp), reader)
 
     @classmethod
     def load(cls, volume: Volume, path: str, reader: Reader, stamp: bytes) -> LineIndex | None:
         """Returns the index saved at ``path``; None where there is none that can be used."""
-        try:
-            with closing(volume.open(path)) as file:
-                size = file.size()
-                # A file of another kind or size is not read into memory.
-                if size != _saved_bytes(file.read(0, _HEADER.size), stamp):
-                    return None
-                return cls.from_bytes(file.read(0, size), reader, stamp)
-        except (RequestError, StorageError):
-            return None
+        return cls._of(LINES_LAYOUT.load(volume, path, stamp), reader)
 
-    @staticmethod
-    def saved_stamp(volume: Volume, path: str) -> bytes | None:
-        """The stamp of the index saved at ``path``, unchecked; None where there is none that can be used."""
-        try:
-            with closing(volume.open(path)) as file:
-                size = _stamp_bytes(file.read(0, _HEADER.size))
-                return None if size is None else file.read(_HEADER.size, size)
-        except (RequestError, StorageError):
-            return None
+    @classmethod
+    def _of(cls, saved: Saved[Granules] | None, reader: Reader) -> LineIndex | None:
+        return saved and cls(reader, bytes([saved.mark]), saved.granules, saved.samples)
 
     def _check(self, first: int, stop: int) -> None:
         if not 0 <= first <= stop or stop > self.line_count:
@@ -358,25 +280,3 @@ def _nth_end(data: bytes, newline: bytes, number: int) -> int:
         message = "The file no longer holds the lines its index knows; somebody else changed it."
         raise StaleError(message, hint="Open the file again.")
     return end
-
-
-def _sampled(count: int) -> list[int]:
-    """Which of ``count`` granules are samples: spread evenly, the last one last."""
-    return [(count - 1) * sample // (_SAMPLES - 1) for sample in range(_SAMPLES)] if count else []
-
-
-def _stamp_bytes(data: bytes) -> int | None:
-    """How long the stamp of a saved index is that begins like ``data``; None where it is none we can use."""
-    if len(data) < _HEADER.size:
-        return None
-    magic, version, newline, stamp_size, granule_bytes, _count = _HEADER.unpack_from(data)
-    known = magic == _MAGIC and version == _VERSION and newline in NEWLINES
-    return int(stamp_size) if known and granule_bytes else None
-
-
-def _saved_bytes(data: bytes, stamp: bytes) -> int | None:
-    """How many bytes a saved index has that begins like ``data``; None where it is none we can use."""
-    if _stamp_bytes(data) != len(stamp):
-        return None
-    count = int(_HEADER.unpack_from(data)[-1])
-    return _HEADER.size + len(stamp) + 8 * count + 8 * len(_sampled(count)) + _CHECKSUM.size

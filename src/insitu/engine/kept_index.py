@@ -33,8 +33,9 @@ from insitu.core.protocols import Cancel, Progress, Reader
 from insitu.core.spans import Span
 from insitu.engine.granules import GRANULE_BYTES
 from insitu.engine.history import State, chained, opened, operations
-from insitu.engine.index import LineIndex, Sample
+from insitu.engine.index import LINES_LAYOUT, LineIndex
 from insitu.engine.recover import pending
+from insitu.engine.saved_index import Sample, save
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation, Snapshot
 from insitu.errors import FormatError, RequestError, StaleError, StorageError, UndoError
@@ -106,7 +107,7 @@ class Kind(Generic[I]):
         path: where it is saved.
         suffix: what its stamp has behind the token of the generation: what else it depends on.
         build: makes it by a read of the file.
-        saved_stamp, load: as those of ``LineIndex``; ``load`` may refuse an index for reasons of its own.
+        saved_stamp, load: as those of its ``Layout``; ``load`` may refuse an index for reasons of its own.
     """
 
     path: str
@@ -136,7 +137,7 @@ def line_index(
         index = LineIndex.load(volume, path, reader, stamp)
         return index if index is not None and index.newline == newline() else None
 
-    kind = Kind(site.line_index, b"", build, LineIndex.saved_stamp, load)
+    kind = Kind(site.line_index, b"", build, LINES_LAYOUT.saved_stamp, load)
     return kept(site, base, policy, kind, progress, cancel)
 
 
@@ -353,7 +354,7 @@ def _save(site: Site, base: Snapshot, kind: Kind[I], index: I) -> None:
             return  # somebody changed the file while it was read
         site.prepare(status)
         try:
-            LineIndex.save(site.volume, kind.path, data)
+            save(site.volume, kind.path, data)
         except BaseException:
             site.tidy()
             raise

@@ -11,19 +11,17 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from itertools import chain
-from struct import Struct
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from insitu.core.columns import Block
 from insitu.core.protocols import Cancel, Progress, Reader
 from insitu.core.spans import Span
 from insitu.engine.granules import GRANULE_BYTES, Granules
-from insitu.engine.index import Sample
 from insitu.engine.kept_index import Kind
+from insitu.engine.saved_index import Layout, Sample
 from insitu.engine.site import Site
-from insitu.errors import InternalError, RequestError, SpanError, StaleError, StorageError
+from insitu.errors import InternalError, SpanError, StaleError
 from insitu.formats.csv_dialect import Dialect
 from insitu.formats.csv_faults import misplaced, unclosed
 from insitu.formats.csv_specials import specials
@@ -35,17 +33,6 @@ from insitu.storage.base import Volume
 if TYPE_CHECKING:
     from insitu.formats.cells import Column
 
-_MAGIC: Final = b"insitu-r"
-_VERSION: Final = 1
-# Magic, version, state at the end, size of the stamp, greatest granule, count of granules. The stamp follows,
-# then sizes and counts (32 bits each), states (8 bits), the digests of the samples, and xxh3_64 of it all.
-_HEADER: Final = Struct("=8sHBxIIQ")
-_CHECKSUM: Final = Struct("=Q")
-_GRANULE_SAVED_BYTES: Final = 9
-
-# Granules whose digests are saved along, by which the file is recognized: read in a millisecond or two.
-_SAMPLES: Final = 16
-
 
 class RowGranules(Granules):
     """Granules, and the state in which each begins."""
@@ -53,6 +40,11 @@ class RowGranules(Granules):
     def __init__(self, granule_bytes: int) -> None:
         super().__init__(granule_bytes)
         self.states = array("B")
+
+    @property
+    def columns(self) -> tuple[array[int], ...]:
+        """What is known of each granule."""
+        return (*super().columns, self.states)
 
     def add(self, size: int, count: int, state: int) -> None:
         """Adds a granule behind the others, or to the last one where I2 wants it."""
@@ -67,6 +59,10 @@ class RowGranules(Granules):
             self.sizes.extend(other.sizes[first + 1 : stop])
             self.counts.extend(other.counts[first + 1 : stop])
             self.states.extend(other.states[first + 1 : stop])
+
+
+ROWS_LAYOUT: Final = Layout(b"insitu-r", 1, range(STATES), RowGranules)
+"""How it is saved; the mark is the state at the end."""
 
 
 class RowIndex:
@@ -240,62 +236,16 @@ class RowIndex:
         return scan.index()
 
     def to_bytes(self, stamp: bytes) -> bytes:
-        """The index as bytes; ``from_bytes`` asks for the stamp. Reads the samples."""
-        from xxhash import xxh3_64_intdigest
-
-        granules = self._granules
-        count = len(granules.sizes)
-        header = _HEADER.pack(_MAGIC, _VERSION, self._final, len(stamp), granules.granule_bytes, count)
-        spans = (granules.at(number).span for number in _sampled(count))
-        digests = array("Q", (xxh3_64_intdigest(self._reader.read(span.start, span.size)) for span in spans))
-        body = b"".join((header, stamp, granules.sizes, granules.counts, granules.states, digests))
-        return body + _CHECKSUM.pack(xxh3_64_intdigest(body))
-
-    @classmethod
-    def from_bytes(cls, data: bytes, reader: Reader, dialect: Dialect, stamp: bytes) -> RowIndex | None:
-        """Returns the index that ``to_bytes`` made; None where it is damaged, or not of this stamp."""
-        from xxhash import xxh3_64_intdigest
-
-        if len(data) != _saved_bytes(data, stamp):
-            return None
-        body = memoryview(data)[: -_CHECKSUM.size]
-        if _CHECKSUM.unpack(data[len(body) :]) != (xxh3_64_intdigest(body),):
-            return None
-        _magic, _version, final, _stamp_size, granule_bytes, count = _HEADER.unpack_from(data)
-        granules = RowGranules(granule_bytes)
-        saved_stamp, columns = body[_HEADER.size :][: len(stamp)], body[_HEADER.size + len(stamp) :]
-        granules.sizes.frombytes(columns[: 4 * count])
-        granules.counts.frombytes(columns[4 * count : 8 * count])
-        granules.states.frombytes(columns[8 * count : 9 * count])
-        granules.seal()
-        digests = array("Q", bytes(columns[9 * count :]))
-        spans = (granules.at(number).span for number in _sampled(count))
-        samples = tuple(map(Sample, spans, digests))
-        return cls(reader, dialect, granules, final, samples) if saved_stamp == stamp else None
+        """The index as bytes; ``load`` asks for the stamp. Reads the samples."""
+        return ROWS_LAYOUT.to_bytes(self._granules, self._final, self._reader, stamp)
 
     @classmethod
     def load(
         cls, volume: Volume, path: str, reader: Reader, dialect: Dialect, stamp: bytes
     ) -> RowIndex | None:
         """Returns the index saved at ``path``; None where there is none that can be used."""
-        try:
-            with closing(volume.open(path)) as file:
-                size = file.size()
-                if size != _saved_bytes(file.read(0, _HEADER.size), stamp):
-                    return None
-                return cls.from_bytes(file.read(0, size), reader, dialect, stamp)
-        except (RequestError, StorageError):
-            return None
-
-    @staticmethod
-    def saved_stamp(volume: Volume, path: str) -> bytes | None:
-        """The stamp of the index saved at ``path``, unchecked; None where there is none that can be used."""
-        try:
-            with closing(volume.open(path)) as file:
-                size = _stamp_bytes(file.read(0, _HEADER.size))
-                return None if size is None else file.read(_HEADER.size, size)
-        except (RequestError, StorageError):
-            return None
+        saved = ROWS_LAYOUT.load(volume, path, stamp)
+        return saved and cls(reader, dialect, saved.granules, saved.mark, saved.samples)
 
     def _ends_in(self, granule: int, span: Span) -> Column:
         """Where rows end in a granule, told by the last byte of each line end."""
@@ -379,7 +329,7 @@ def row_index_kind(site: Site, dialect: Dialect) -> Kind[RowIndex]:
         build=lambda reader, progress, cancel: RowIndex.build(
             reader, dialect, progress=progress, cancel=cancel
         ),
-        saved_stamp=RowIndex.saved_stamp,
+        saved_stamp=ROWS_LAYOUT.saved_stamp,
         load=lambda volume, path, reader, stamp: RowIndex.load(volume, path, reader, dialect, stamp),
     )
 
@@ -401,25 +351,3 @@ def _following(window: Window) -> int:
     """The byte behind a window; -1 at the end of the file."""
     rest = window.view[window.before + window.span.size :]
     return rest[0] if len(rest) else -1
-
-
-def _sampled(count: int) -> list[int]:
-    """Which of ``count`` granules are samples: spread evenly, the last one last."""
-    return [(count - 1) * sample // (_SAMPLES - 1) for sample in range(_SAMPLES)] if count else []
-
-
-def _stamp_bytes(data: bytes) -> int | None:
-    """How long the stamp of a saved index is that begins like ``data``; None where it is none we can use."""
-    if len(data) < _HEADER.size:
-        return None
-    magic, version, _final, stamp_size, granule_bytes, _count = _HEADER.unpack_from(data)
-    return int(stamp_size) if magic == _MAGIC and version == _VERSION and granule_bytes else None
-
-
-def _saved_bytes(data: bytes, stamp: bytes) -> int | None:
-    """How many bytes a saved index has that begins like ``data``; None where it is none we can use."""
-    if _stamp_bytes(data) != len(stamp):
-        return None
-    count = int(_HEADER.unpack_from(data)[-1])
-    columns = _GRANULE_SAVED_BYTES * count + 8 * len(_sampled(count))
-    return _HEADER.size + len(stamp) + columns + _CHECKSUM.size

@@ -8,9 +8,9 @@ from typing import Any
 
 from insitu.core.columns import Block, evenly
 from insitu.core.patch import Splice
-from insitu.core.pieces import Copy, Fill, Literal, Piece
+from insitu.core.pieces import Copy, Fill, Literal, Padding, Piece
 from insitu.core.protocols import Reader
-from insitu.core.replacements import Replacements, Uniform
+from insitu.core.replacements import Few, Replacements, Uniform
 from insitu.core.spans import Span
 from insitu.engine.journal import Journal
 from insitu.engine.pools import PAYLOAD_BYTES, Repeat
@@ -25,6 +25,9 @@ class Spool:
     Args:
         open_source: opens another file that a ``Copy`` names, for reading.
         base: the base, for a ``Copy`` of its own bytes.
+
+    Attributes:
+        padding_bytes: how many bytes so far were padding.
     """
 
     def __init__(self, journal: Journal, base: Reader, open_source: Callable[[str], Reader]) -> None:
@@ -36,9 +39,10 @@ class Spool:
         self._news = array("q", (0,))
         self._literals: list[bytes] = []
         self._literal_bytes = 0
+        self.padding_bytes = 0
 
     def add(self, splices: Iterable[Splice]) -> None:
-        """Appends splices; ``finish`` must follow the last."""
+        """Appends splices, nothing in the place of nothing left out; ``finish`` must follow the last."""
         for span, pieces in splices:
             size = sum(piece.size for piece in pieces)
             if not size and not span.size:
@@ -53,10 +57,13 @@ class Spool:
 
     def add_batch(self, batch: Replacements) -> None:
         """Appends a batch, without a step per splice; nothing in the place of nothing is left out."""
+        if isinstance(batch, Few):
+            self.add(Splice(span, (Literal(new),)) for span, new in batch.edits)
+            return
         import numpy as np
 
         if isinstance(batch, Uniform):
-            starts, stops, new = batch
+            starts, stops, new, _old = batch
             if not new:
                 starts, stops = starts[stops > starts], stops[stops > starts]
             sizes = None
@@ -96,6 +103,8 @@ class Spool:
                 self._flush_literals()
                 if count:
                     self._journal.add_new(Repeat(bytes((byte,)), count))
+                if isinstance(piece, Padding):
+                    self.padding_bytes += count
             case Copy(source, span):
                 self._flush_literals()
                 self._copy(self._base if source is None else self._open_source(source), span)

@@ -5,7 +5,8 @@ What a scanner of CSV rows or JSON records hands to a condition: no value is dec
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 Kind = Literal["csv", "json"]
 
 
-class Cells(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
     """One value per row: ``data[starts[i] : stops[i]]``, as it is written.
 
     Invariant: ``starts <= stops``; a missing value is empty.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from insitu.formats.cells import Cells
 from insitu.formats.csv_bits import bits, places
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from insitu.formats.cells import Bytes, Column, Mask
 
 
-class Rows(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
     """Consecutive whole rows of a file; all columns are as long as there are rows.
 
     The rows tile the data: ``starts[0] == 0`` and ``starts[i + 1] == ends[i]``.

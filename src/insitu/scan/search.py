@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Generator, Iterator
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 from typing import Literal as Choice
@@ -51,18 +52,33 @@ Engine = Choice["auto", "re2", "re"]
 
 
 class Matches:
-    """Some thousand matches in file order, as columns (NumPy ``int64``): ``starts`` and ``stops``."""
+    """Some thousand matches in file order, as columns or one by one."""
 
     def __init__(self, reader: Reader, pattern: Pattern, columns: Columns) -> None:
-        import numpy as np
-
-        self.starts: np.ndarray[Any, np.dtype[np.int64]] = np.asarray(columns.starts, np.int64)
-        self.stops: np.ndarray[Any, np.dtype[np.int64]] = np.asarray(columns.stops, np.int64)
+        self._columns = columns
         self._reader = reader
         self._pattern = pattern
 
     def __len__(self) -> int:
-        return len(self.starts)
+        return len(self._columns.starts)
+
+    @cached_property
+    def starts(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Where each starts."""
+        import numpy as np
+
+        return np.asarray(self._columns.starts, np.int64)
+
+    @cached_property
+    def stops(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Where each stops."""
+        import numpy as np
+
+        return np.asarray(self._columns.stops, np.int64)
+
+    def spans(self) -> Iterator[Span]:
+        """Yields each."""
+        return map(Span, *self._columns)
 
     def replacements(self, template: Template) -> Iterator[bytes]:
         """Yields the replacement of each match, in order.
@@ -73,7 +89,7 @@ class Matches:
             yield from (constant for _ in range(len(self)))
             return
         margin = self._pattern.margin_bytes
-        starts, stops = self.starts.tolist(), self.stops.tolist()
+        starts, stops = map(list, self._columns)
         for first, last in self._blocks(starts, stops):
             low = max(starts[first] - margin, 0)
             high = min(stops[last - 1] + margin, self._reader.size)

@@ -248,10 +248,8 @@ class PortableFile:
 
     def lock(self) -> bool:
         """Tries once to take the exclusive lock on the inode; True when it is ours now."""
-        from filelock import lock_descriptor
-
         try:
-            return lock_descriptor(self._descriptor, blocking=False)
+            return self._try_lock(self._descriptor)
         except OSError as error:
             if error.errno in DENIED or error.errno == errno.ENOLCK:
                 raise UnsupportedError(
@@ -264,12 +262,22 @@ class PortableFile:
 
     def unlock(self) -> None:
         """Gives the lock back; closing does, too."""
-        from filelock import unlock_descriptor
-
         try:
-            unlock_descriptor(self._descriptor)
+            self._release(self._descriptor)
         except OSError as error:
             raise failure(error, "unlock", self._path, UNKNOWN) from error
+
+    @staticmethod
+    def _try_lock(descriptor: int) -> bool:
+        from filelock import lock_descriptor
+
+        return lock_descriptor(descriptor, blocking=False)
+
+    @staticmethod
+    def _release(descriptor: int) -> None:
+        from filelock import unlock_descriptor
+
+        unlock_descriptor(descriptor)
 
     def close(self) -> None:
         """Closes; harmless when repeated."""

@@ -21,6 +21,9 @@ from insitu.storage.portable import PortableVolume
 MARK: Final = "user.insitu.pending"
 _ACL: Final = "system.posix_acl_access"
 
+# What flock answers when somebody else holds the lock; some network file systems say EACCES.
+_HELD: Final = {errno.EWOULDBLOCK, errno.EACCES}
+
 _KEEP_HOLE: Final = calls.PUNCH_HOLE | calls.KEEP_SIZE
 _COPY_CALL_BYTES: Final = 1 << 30  # below the kernel's limit of 2 GiB less a page; a whole number of blocks
 
@@ -90,6 +93,22 @@ class LinuxFile(PortableFile):
     """A ``File`` with what Linux adds; what its file system lacks raises ``UnsupportedError``."""
 
     __slots__ = ()
+
+    # The lock of filelock is this very call; importing that library takes as long as a small edit.
+
+    @staticmethod
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in _HELD:
+                return False
+            raise
+        return True
+
+    @staticmethod
+    def _release(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
 
     def reserve(self, span: Span) -> None:
         """Allocates space for ``span`` without changing size or contents."""

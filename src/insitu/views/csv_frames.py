@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from insitu.core.pieces import Copy, Kept
@@ -21,6 +21,7 @@ from insitu.views.content import Content
 from insitu.views.csv_scan import scan_rows
 from insitu.views.csv_selection import header_of
 from insitu.views.csv_texts import CellTexts, joined, texts_of
+from insitu.views.editable import PENDING_MAX
 from insitu.views.frame_text import Library, Number, changes, check_library, columns_of, frame_of, numbers_of
 from insitu.views.streaming import Source
 
@@ -33,9 +34,6 @@ ROWS: Final = 100_000
 
 # A chunk of long rows ends before it has as many rows as asked for: frames need several times their text.
 CHUNK_BYTES: Final = 64 << 20
-
-# A document keeps its pending edits in memory, about 300 bytes each.
-PENDING_MAX: Final = 1_000_000
 
 
 class Wanted(NamedTuple):
@@ -230,8 +228,7 @@ def _filled(rows: Rows, column: int, width: int) -> Cells:
     empty = rows.starts == rows.stops
     if not empty.any():
         return cells
-    data, starts, stops, quoted, _, kind, quote, escape = cells
-    return Cells(data, starts, stops, quoted, empty, kind, quote, escape)
+    return replace(cells, missing=empty)
 
 
 class _Batch(NamedTuple):

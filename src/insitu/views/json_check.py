@@ -1,8 +1,8 @@
 """Checks JSON of any size, byte for byte, at the speed of a parser written in C.
 
 The text is cut at commas, window by window. What stands between two cuts is checked on its own, within the
-brackets that are open there: ``{"a": [1, 2], "b": [3`` and ``4]}`` become ``{"a": [1, 2], "b": [3]}`` and
-``[0,4]``, with the brackets put in that the cut took away.
+brackets that are open there: ``{"a": [1, 2], "b": [3,`` and ``4]}`` become ``{"a": [1, 2], "b": [3,0]}`` and
+``[0,4]``, with the brackets put in that the cut took away, and a child for the comma to separate.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _checked_window(reader: Reader, at: int, stack: bytes, window_bytes: int) ->
     if not after:
         return None
     cut = int(found.places[commas[-1]])
-    return None if fault_in(_completed(data[:cut], stack, after)) else _Cut(at + cut + 1, after)
+    return None if fault_in(_completed(data[: cut + 1], stack, after)) else _Cut(at + cut + 1, after)
 
 
 def _checked_slowly(reader: Reader, at: int, stack: bytes, window_bytes: int) -> _Cut | Fault | None:
@@ -107,10 +107,19 @@ def _opening(stack: bytes) -> bytes:
     if not stack:
         return b""
     outer = b"".join(b'{"":' if kind == ord("{") else b"[" for kind in stack[:-1])
-    return outer + (b'{"":0,' if stack[-1] == ord("{") else b"[0,")
+    return outer + stack[-1:] + _child(stack) + b","
 
 
 def _completed(part: bytes, before: bytes, after: bytes) -> bytes:
-    """A part of a text as a text of its own, with the brackets that are open around it."""
+    """A part of a text that ends in a comma as a text of its own, with the brackets that are open around it.
+
+    What stands behind the comma is made up, for the comma alone may be the fault: ``[`` could end here,
+    ``[,`` could not.
+    """
     closing = bytes(kind + 2 for kind in reversed(after))  # in ASCII a closing bracket is two behind
-    return _opening(before) + part + closing
+    return _opening(before) + part + _child(after) + closing
+
+
+def _child(stack: bytes) -> bytes:
+    """The least that may stand in the innermost of some brackets."""
+    return b'"":0' if stack[-1:] == b"{" else b"0"

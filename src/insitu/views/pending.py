@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 
 from insitu.core.columns import Splices, block_of
 from insitu.core.patch import Splice
@@ -93,7 +94,8 @@ def draft_pending(
             spool = Spool(journal, now, open_source)
             spool.add(_rebased(sequence.splices(), over, site.path))
             spool.finish()
-    return Part(draft, tuple(numbers))
+    receipt = draft.commit(rebased_over=tuple(numbers), progress=progress, cancel=cancel)
+    return replace(receipt, padding_bytes=spool.padding_bytes)
 
 
 def _since(site: Site, generation: Generation, target: File) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from insitu.errors import SpanError
 from insitu.views.text import Encoding
 
 
-class Readable:
+class Readable(ABC):
     """Indexes, slices and searches over a reader; belongs to one thread.
 
     Subclasses set ``_content`` and tell ``path`` and ``text``.
@@ -24,14 +25,14 @@ class Readable:
     _content: Reader
 
     @property
+    @abstractmethod
     def path(self) -> str:
         """The file's path."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def text(self) -> Encoding:
         """The encoding of its text."""
-        raise NotImplementedError
 
     @property
     def size(self) -> int:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
-from typing import Literal
+from itertools import chain, islice
+from typing import Final, Literal
 
 from insitu.core.protocols import Cancel, Progress
-from insitu.core.replacements import Replacements, Uniform, filled
+from insitu.core.replacements import Few, Replacements, Uniform, filled
 from insitu.errors import ExpectationError, NoMatchError, RequestError
 from insitu.views.streaming import Source
 from insitu.views.text import Encoding
 
 Engine = Literal["auto", "re2", "re"]
+
+# So many, where they are all, are replaced one by one in some milliseconds; NumPy takes 90 ms to import.
+FEW_MATCHES: Final = 1 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,6 @@ class Replace:
     def __post_init__(self) -> None:
         check_count(self.count)
 
-    def unit(self, text: Encoding) -> bytes | None:
-        """What each splice replaces, where that is the same for all."""
-        return None if self.regex else _bytes_of(self.old, text)
-
     def batches(
         self, source: Source, progress: Progress | None = None, cancel: Cancel | None = None
     ) -> Iterator[Replacements]:
@@ -50,21 +49,27 @@ class Replace:
         from insitu.scan.search import compile_literal, compile_regex, locate
 
         new = _bytes_of(self.new, source.text)
-        if self.regex:
-            pattern = compile_regex(self.old, engine=self.engine)
-        else:
-            pattern = compile_literal(_bytes_of(self.old, source.text))
+        old = None if self.regex else _bytes_of(self.old, source.text)
+        pattern = compile_regex(self.old, engine=self.engine) if old is None else compile_literal(old)
         template = pattern.template(new)
+        located = locate(source.reader, pattern, progress=progress, cancel=cancel)
+        head = list(islice(located, 1))
+        if head and len(head[0]) <= FEW_MATCHES:
+            head += islice(located, 1)
+        few = len(head) == 1 and len(head[0]) <= FEW_MATCHES
         count = 0
-        for matches in locate(source.reader, pattern, progress=progress, cancel=cancel):
+        for matches in chain(head, located):
             taken = len(matches)
             if self.count is not None and self.expect is None:
                 taken = min(taken, self.count - count)
-            starts, stops = matches.starts[:taken], matches.stops[:taken]
-            if (constant := template.constant) is not None:
-                yield Uniform(starts, stops, constant)
+            if few:
+                edits = zip(matches.spans(), matches.replacements(template), strict=True)
+                yield Few(list(islice(edits, taken)))
+            elif (constant := template.constant) is not None:
+                yield Uniform(matches.starts[:taken], matches.stops[:taken], constant, old)
             else:
-                yield filled(starts, stops, list(islice(matches.replacements(template), taken)))
+                news = list(islice(matches.replacements(template), taken))
+                yield filled(matches.starts[:taken], matches.stops[:taken], news)
             count += taken
             if self.expect is None and count == self.count:
                 break

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 from insitu.core.plan import Choice
 from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel, Progress, Reader
-from insitu.core.replacements import Replacements, gathered
+from insitu.core.replacements import Replacements, Uniform, gathered
 from insitu.engine.commit import Draft, Receipt
 from insitu.engine.session import generation, writing
 from insitu.engine.site import Site
@@ -83,6 +83,7 @@ class Stream:
         self.base = base
         self.text = text
         self._spool = Spool(draft.journal, base, _no_source)
+        self._olds: set[bytes | None] = set()
 
     @property
     def source(self) -> Source:
@@ -98,21 +99,17 @@ class Stream:
         """Takes in all batches; the draft is dropped if one cannot be made."""
         with self._draft.filling():
             for batch in gathered(batches):
+                self._olds.add(batch.old if isinstance(batch, Uniform) else None)
                 self._spool.add_batch(batch)
             self._spool.finish()
 
-    def commit(
-        self,
-        *,
-        replaced_unit: bytes | None = None,
-        progress: Progress | None = None,
-        cancel: Cancel | None = None,
-    ) -> Receipt:
+    def commit(self, *, progress: Progress | None = None, cancel: Cancel | None = None) -> Receipt:
         """Makes the changes. Arguments as ``Draft.commit``."""
         if not self.count:
             self._draft.discard()
             return unchanged(self.base.generation)
-        return self._draft.commit(replaced_unit=replaced_unit, progress=progress, cancel=cancel)
+        (unit,) = self._olds if len(self._olds) == 1 else (None,)
+        return self._draft.commit(replaced_unit=unit, progress=progress, cancel=cancel)
 
     def preview(self) -> Preview:
         """What ``commit`` would do; the draft is dropped and the file not touched."""

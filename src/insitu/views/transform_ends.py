@@ -54,7 +54,7 @@ class LineEnds:
             progress=progress,
             cancel=cancel,
         ):
-            if len(batch.starts):
+            if batch.places:
                 yield batch
 
     def _changes(self, lines: LineReader, window: Window) -> Replacements:

@@ -67,8 +67,9 @@ def applied(base: bytes, given_triples: Triples, pool: Letters) -> bytes:
 
 @pytest.fixture(params=[2, 1 << 12], ids=["with NumPy", "in Python"], autouse=True)
 def vectors(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small blocks take the way of large ones, too."""
+    """Small blocks and windows take the way of large ones, too."""
     monkeypatch.setattr(columns, "_VECTOR_SPLICES", request.param)
+    monkeypatch.setattr(columns, "_RENDERED_SPLICES", request.param)
 
 
 @given(triples(), st.integers(1, 5))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from insitu.core.pieces import Content, Copy, Fill, Kept, Literal
+from insitu.core.pieces import Content, Copy, Fill, Kept, Literal, Padding
 from insitu.core.spans import Span
 from insitu.errors import RequestError, SpanError
 
@@ -15,6 +15,7 @@ BASE = bytes(range(200))
 pieces = st.one_of(
     st.binary(max_size=30).map(Literal),
     st.builds(Fill, st.integers(0, 255), st.integers(0, 30)),
+    st.builds(Padding, st.integers(0, 255), st.integers(0, 30)),
     st.builds(lambda a, n: Copy(None, Span(a, a + n)), st.integers(0, 150), st.integers(0, 50)),
     st.builds(lambda a, n: Kept(Span(a, a + n)), st.integers(0, 150), st.integers(0, 50)),
 )
@@ -52,6 +53,7 @@ def test_a_part_of_a_copy_keeps_its_source() -> None:
 def test_pieces_of_different_kinds_are_never_equal() -> None:
     assert Copy(None, Span(1, 2)) != Kept(Span(1, 2))
     assert Fill(1, 2) != Span(1, 2)
+    assert Fill(1, 2) != Padding(1, 2)
 
 
 @pytest.mark.parametrize("span", [Span(5, 4), Span(-1, 4)])

@@ -12,32 +12,15 @@ import pytest
 import insitu.engine.granules
 from insitu.core.columns import block_of
 from insitu.core.spans import Span
-from insitu.engine.index import GRANULE_BYTES, LineIndex
+from insitu.engine.granules import GRANULE_BYTES
+from insitu.engine.index import LINES_LAYOUT, LineIndex
+from insitu.engine.saved_index import save
 from insitu.errors import CancelledError, InternalError, MissingFileError, NoSpaceError, SpanError, StaleError
 from insitu.storage.base import Buffer
 from insitu.storage.portable import PortableVolume
+from tests.readers import BytesReader
 
 STAMP = b"generation 7"
-
-
-class BytesReader:
-    """Bytes in memory, as a reader that counts what is read."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.read_bytes = 0
-
-    @property
-    def size(self) -> int:
-        return len(self.data)
-
-    def read(self, offset: int, size: int) -> bytes:
-        assert 0 <= offset <= offset + size <= len(self.data)
-        self.read_bytes += size
-        return self.data[offset : offset + size]
-
-    def read_into(self, offset: int, buffer: memoryview) -> None:
-        buffer[:] = self.read(offset, len(buffer))
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +161,7 @@ def test_a_saved_index_is_loaded_and_replaced(tmp_path: Path) -> None:
     (tmp_path / "lines.index.new").write_bytes(b"left over by a crash")
     reader = BytesReader(b"a\nb\nc")
     for data in (b"a\n", reader.data):
-        LineIndex.save(volume, path, LineIndex.build(BytesReader(data)).to_bytes(STAMP))
+        save(volume, path, LineIndex.build(BytesReader(data)).to_bytes(STAMP))
     loaded = LineIndex.load(volume, path, reader, STAMP)
     assert loaded is not None
     assert list(loaded.spans()) == [Span(0, 2), Span(2, 4), Span(4, 5)]
@@ -193,13 +176,13 @@ def test_an_index_that_cannot_be_used_is_no_index(tmp_path: Path) -> None:
         return LineIndex.load(volume, str(path), reader, stamp)
 
     def saved_stamp() -> bytes | None:
-        return LineIndex.saved_stamp(volume, str(path))
+        return LINES_LAYOUT.saved_stamp(volume, str(path))
 
     assert (loaded(), saved_stamp()) == (None, None)
     path.mkdir()
     assert (loaded(), saved_stamp()) == (None, None)
     path.rmdir()
-    LineIndex.save(volume, str(path), LineIndex.build(reader).to_bytes(STAMP))
+    save(volume, str(path), LineIndex.build(reader).to_bytes(STAMP))
     assert loaded() is not None
     assert saved_stamp() == STAMP
     assert loaded(b"generation 8") is None
@@ -215,7 +198,7 @@ def test_an_index_that_cannot_be_used_is_no_index(tmp_path: Path) -> None:
 
 def test_an_index_loaded_for_a_file_that_grew_is_extended(tmp_path: Path) -> None:
     volume, path = PortableVolume(), str(tmp_path / "lines.index")
-    LineIndex.save(volume, path, LineIndex.build(BytesReader(b"a\nb")).to_bytes(STAMP))
+    save(volume, path, LineIndex.build(BytesReader(b"a\nb")).to_bytes(STAMP))
     grown = BytesReader(b"a\nb\nc\n")
     loaded = LineIndex.load(volume, path, grown, STAMP)
     assert loaded is not None
@@ -228,7 +211,7 @@ def test_a_failed_save_leaves_the_old_index_and_nothing_else(
 ) -> None:
     volume, path = PortableVolume(), tmp_path / "lines.index"
     index = LineIndex.build(BytesReader(b"a\n"))
-    LineIndex.save(volume, str(path), index.to_bytes(STAMP))
+    save(volume, str(path), index.to_bytes(STAMP))
     before = path.read_bytes()
 
     def full(_self: object, _offset: int, _data: Buffer) -> None:
@@ -236,11 +219,11 @@ def test_a_failed_save_leaves_the_old_index_and_nothing_else(
 
     monkeypatch.setattr("insitu.storage.descriptor.PortableFile.write", full)
     with pytest.raises(NoSpaceError):
-        LineIndex.save(volume, str(path), index.to_bytes(STAMP))
+        save(volume, str(path), index.to_bytes(STAMP))
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["lines.index"]
     with pytest.raises(MissingFileError):
-        LineIndex.save(volume, str(tmp_path / "nowhere" / "lines.index"), index.to_bytes(STAMP))
+        save(volume, str(tmp_path / "nowhere" / "lines.index"), index.to_bytes(STAMP))
 
 
 def test_small_files_load_no_numpy() -> None:
@@ -248,14 +231,7 @@ def test_small_files_load_no_numpy() -> None:
 import sys
 from insitu.core.columns import block_of
 from insitu.engine.index import LineIndex
-
-class BytesReader:
-    def __init__(self, data):
-        self.data, self.size = data, len(data)
-    def read(self, offset, size):
-        return self.data[offset : offset + size]
-    def read_into(self, offset, buffer):
-        buffer[:] = self.read(offset, len(buffer))
+from tests.readers import BytesReader
 
 index = LineIndex.build(BytesReader(b"a\\n" * 1_000_000))
 index = index.patched([block_of([(0, 1, 2)])], BytesReader(b"b" + b"a\\n" * 1_000_000))

@@ -23,7 +23,7 @@ from insitu.core.policy import Policy
 from insitu.core.spans import Span
 from insitu.engine.commit import Draft, Receipt
 from insitu.engine.granules import GRANULE_BYTES
-from insitu.engine.index import LineIndex
+from insitu.engine.index import LINES_LAYOUT, LineIndex
 from insitu.engine.kept_index import Change, coarse, composed, line_index, moved
 from insitu.engine.session import snapshot, writing
 from insitu.engine.site import Site
@@ -103,7 +103,7 @@ class Kept:
     def saved_now(self) -> bool:
         """Whether the saved index is of the file as it is."""
         base = snapshot(self.site, write=False, policy=Policy(), lock_timeout_s=5.0)
-        stamp = LineIndex.saved_stamp(self.site.volume, self.site.line_index)
+        stamp = LINES_LAYOUT.saved_stamp(self.site.volume, self.site.line_index)
         base.file.close()
         return stamp == base.generation.token.encode()
 
@@ -387,7 +387,7 @@ def test_an_index_that_cannot_be_saved_is_as_good(kept: Kept, monkeypatch: pytes
     def full(*_args: object) -> None:
         raise StorageError("The disk is full.")
 
-    monkeypatch.setattr(LineIndex, "save", full)
+    monkeypatch.setattr("insitu.engine.kept_index.save", full)
     kept.check(kept.index())
     assert not (kept.path.parent / ".insitu").exists()
 

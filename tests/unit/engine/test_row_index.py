@@ -11,14 +11,15 @@ import pytest
 from insitu.core.columns import block_of
 from insitu.core.policy import Policy
 from insitu.core.spans import Span
-from insitu.engine.index import LineIndex
 from insitu.engine.kept_index import kept
-from insitu.engine.row_index import RowIndex, row_index_kind
+from insitu.engine.row_index import ROWS_LAYOUT, RowIndex, row_index_kind
+from insitu.engine.saved_index import save
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation, Snapshot
 from insitu.errors import CancelledError, FormatError, InternalError, SpanError, StaleError
 from insitu.formats.csv_dialect import Dialect
 from insitu.storage.portable import PortableVolume
+from tests.readers import BytesReader
 from tests.unit.formats.csv_oracle import read
 
 PLAIN = Dialect(header=False)
@@ -29,26 +30,6 @@ DIALECTS = (
     Dialect(header=False, lenient=True, escape=b"\\"),
     Dialect(header=False, quote=None),
 )
-
-
-class BytesReader:
-    """Bytes in memory, as a reader that counts what is read."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.read_bytes = 0
-
-    @property
-    def size(self) -> int:
-        return len(self.data)
-
-    def read(self, offset: int, size: int) -> bytes:
-        assert 0 <= offset <= offset + size <= len(self.data)
-        self.read_bytes += size
-        return self.data[offset : offset + size]
-
-    def read_into(self, offset: int, buffer: memoryview) -> None:
-        buffer[:] = self.read(offset, len(buffer))
 
 
 def spans(index: RowIndex) -> list[Span]:
@@ -210,19 +191,19 @@ def test_an_opened_quote_is_followed_until_the_states_agree_again() -> None:
 def test_a_saved_index_is_loaded_and_damage_is_noticed(tmp_path: Path) -> None:
     volume, path, reader = PortableVolume(), str(tmp_path / "rows.index"), BytesReader(quoted_rows(20_000))
     built = RowIndex.build(reader, PLAIN)
-    LineIndex.save(volume, path, built.to_bytes(b"stamp"))
+    save(volume, path, built.to_bytes(b"stamp"))
     loaded = RowIndex.load(volume, path, reader, PLAIN, b"stamp")
     assert loaded is not None
     assert [loaded.span_of(row) for row in (0, 9_999, 19_999)] == [
         built.span_of(row) for row in (0, 9_999, 19_999)
     ]
-    assert RowIndex.saved_stamp(volume, path) == b"stamp"
+    assert ROWS_LAYOUT.saved_stamp(volume, path) == b"stamp"
     assert RowIndex.load(volume, path, reader, PLAIN, b"other") is None
     saved = Path(path).read_bytes()
     for damaged in (b"", saved[:-1], saved + b"\0", saved[:50] + b"\1" + saved[51:], b"?" * 1000):
         Path(path).write_bytes(damaged)
         assert RowIndex.load(volume, path, reader, PLAIN, b"stamp") is None
-    assert RowIndex.saved_stamp(volume, str(tmp_path / "none")) is None
+    assert ROWS_LAYOUT.saved_stamp(volume, str(tmp_path / "none")) is None
 
 
 @pytest.mark.slow

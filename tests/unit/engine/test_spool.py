@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from insitu.core.columns import render
 from insitu.core.patch import Patch, Splice
 from insitu.core.pieces import Copy, Fill, Literal
-from insitu.core.replacements import Uniform, varied
+from insitu.core.replacements import Few, Uniform, varied
 from insitu.core.spans import Span
 from insitu.engine import journal as journals
 from insitu.engine import pools, spool
@@ -91,12 +91,13 @@ def test_columns_and_splices_may_take_turns() -> None:
     journal, spooled, _ = begun()
     spooled.add([Splice(Span(1, 3), (Literal(b"one"),))])
     spooled.add_batch(Uniform(np.array([10, 20, 30]), np.array([12, 21, 30]), b"new"))
+    spooled.add_batch(Few([(Span(31, 32), b"few"), (Span(35, 35), b"")]))
     spooled.add([Splice(Span(40, 41), (Fill(0, 5),))])
     spooled.add_batch(Uniform(np.array([50, 60, 70]), np.array([52, 60, 74]), b""))
     spooled.add_batch(varied([(Span(80, 81), b"eighty"), (Span(85, 85), b""), (Span(90, 90), b"ninety")]))
     spooled.finish()
-    made = [(1, 3, b"one"), (10, 12, b"new"), (20, 21, b"new"), (30, 30, b"new"), (40, 41, bytes(5))]
-    made += [(50, 52, b""), (70, 74, b""), (80, 81, b"eighty"), (90, 90, b"ninety")]
+    made = [(1, 3, b"one"), (10, 12, b"new"), (20, 21, b"new"), (30, 30, b"new"), (31, 32, b"few")]
+    made += [(40, 41, bytes(5)), (50, 52, b""), (70, 74, b""), (80, 81, b"eighty"), (90, 90, b"ninety")]
     expected = Patch(300, tuple(Splice(Span(a, b), (Literal(new),)) for a, b, new in made)).apply(BASE)
     assert rendered(journal) == expected
     assert journal.splices.summary.places == len(made)

@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 
 from insitu.formats.markdown_blocks import CLEAN, DEPTH_MAX, BlockScanner
 from insitu.formats.markdown_lines import LINE_BYTES
+from tests.unit.formats.markdown_pieces import PIECES
 
 # Each document with the (level, first line) of the headings that stand in no container.
 CASES = {
@@ -128,43 +129,6 @@ def test_pieces_do_not_matter(name: str) -> None:
     assert headings(data, list(range(len(data)))) == whole
 
 
-PIECES = (
-    "# a\n",
-    "## b ##\n",
-    "  # c\n",
-    "===\n",
-    "---\n",
-    "  ---\n",
-    "- ",
-    "> ",
-    "1. ",
-    "14. ",
-    "```\n",
-    "  ```\n",
-    "~~~ x\n",
-    "    ",
-    "  ",
-    " ",
-    "\t",
-    "\n",
-    "\n\n",
-    "foo\n",
-    "<div>\n",
-    "<!-- ",
-    "-->\n",
-    "<a>\n",
-    "</pre>\n",
-    "<pre>",
-    "<?",
-    "?>\n",
-    "*",
-    "+ \n",
-    "-\n",
-    "## h",
-    "bar",
-    "* * *\n",
-    "_",
-)
 DOCUMENTS = st.lists(st.sampled_from(PIECES), max_size=24).map("".join)
 
 

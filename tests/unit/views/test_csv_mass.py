@@ -28,29 +28,12 @@ from insitu.views.csv_mass import CsvDelete, CsvUpdate
 from insitu.views.csv_selection import count, header_of, matching
 from insitu.views.streaming import MassEdit, Source
 from insitu.views.text import Encoding
+from tests.readers import BytesReader
 from tests.unit.formats import csv_oracle
 
 
-class Memory:
-    """Bytes in memory as a reader."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    @property
-    def size(self) -> int:
-        return len(self._data)
-
-    def read(self, offset: int, size: int) -> bytes:
-        assert 0 <= offset <= offset + size <= len(self._data)
-        return self._data[offset : offset + size]
-
-    def read_into(self, offset: int, buffer: memoryview) -> None:
-        buffer[:] = self.read(offset, len(buffer))
-
-
 def source_of(data: bytes, encoding: str = "utf-8") -> Source:
-    return Source(Memory(data), Encoding(encoding), "x.csv")
+    return Source(BytesReader(data), Encoding(encoding), "x.csv")
 
 
 def edited(data: bytes, edit: MassEdit, encoding: str = "utf-8") -> bytes:

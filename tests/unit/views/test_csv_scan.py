@@ -12,21 +12,7 @@ from insitu.formats.csv_scan import Rows
 from insitu.views.csv_scan import ROW_MAX_BYTES, data_start, row_end, scan_rows
 from insitu.views.streaming import Source
 from insitu.views.text import Encoding
-
-
-class BytesReader:
-    """Bytes in memory, as a reader."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.size = len(data)
-
-    def read(self, offset: int, size: int) -> bytes:
-        assert 0 <= offset <= offset + size <= self.size
-        return self.data[offset : offset + size]
-
-    def read_into(self, offset: int, buffer: memoryview) -> None:
-        buffer[:] = self.read(offset, len(buffer))
+from tests.readers import BytesReader
 
 
 def source(data: bytes) -> Source:

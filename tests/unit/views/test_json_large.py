@@ -18,22 +18,8 @@ from insitu.formats.json_syntax import fault_in
 from insitu.formats.json_tree import Child, SmallTree
 from insitu.views.json_check import fault_of
 from insitu.views.json_large import LargeTree
+from tests.readers import BytesReader
 from tests.unit.formats.json_texts import KEYS, texts
-
-
-class Held:
-    """Bytes as a reader."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self.size = len(data)
-
-    def read(self, offset: int, size: int) -> bytes:
-        assert 0 <= offset <= offset + size <= self.size
-        return self._data[offset : offset + size]
-
-    def read_into(self, offset: int, buffer: memoryview) -> None:
-        buffer[:] = self.read(offset, len(buffer))
 
 
 def containers(tree: SmallTree, child: Child) -> list[Child]:
@@ -50,7 +36,7 @@ def test_the_large_tree_tells_what_the_small_one_tells(
     text: tuple[Any, bytes], window_bytes: int, data: st.DataObject
 ) -> None:
     _, written = text
-    small, large = SmallTree(written), LargeTree(Held(written), "x", window_bytes=window_bytes)
+    small, large = SmallTree(written), LargeTree(BytesReader(written), "x", window_bytes=window_bytes)
     assert large.root == small.root
     found = containers(small, small.root)
     for _ in range(4):
@@ -68,7 +54,7 @@ def test_the_large_tree_tells_what_the_small_one_tells(
 def test_many_children_are_found_by_samples(text: tuple[Any, bytes], every: int) -> None:
     written = b"[" + b" , ".join([text[1]] * 40) + b"]"
     small = SmallTree(written)
-    large = LargeTree(Held(written), "x", window_bytes=every * 7, remembered_children=3)
+    large = LargeTree(BytesReader(written), "x", window_bytes=every * 7, remembered_children=3)
     for index in (39, 3, 20, 0, 40, 38):
         assert large.find(large.root.value, str(index)) == small.find(small.root.value, str(index))
     assert large.survey(large.root.value) == small.survey(small.root.value)
@@ -81,7 +67,7 @@ def test_duplicate_keys_are_all_found(keys: list[str], window_bytes: int, data: 
     members = [json.dumps(key, ensure_ascii=data.draw(st.booleans())).encode() + b" :1" for key in keys]
     written = b"{" + b", ".join(members) + b"}"
     small = SmallTree(written)
-    large = LargeTree(Held(written), "x", window_bytes=window_bytes, remembered_children=2)
+    large = LargeTree(BytesReader(written), "x", window_bytes=window_bytes, remembered_children=2)
     for key in ("a", 'q"', "\\", "missing"):
         assert large.find(large.root.value, key) == small.find(small.root.value, key)
 
@@ -132,7 +118,7 @@ def test_structure_is_what_a_byte_by_byte_reader_finds() -> None:
     ],
 )
 def test_a_fault_has_its_place(data: bytes, offset: int) -> None:
-    tree = LargeTree(Held(data), "x", offset=100)
+    tree = LargeTree(BytesReader(data), "x", offset=100)
     with pytest.raises(FormatError) as caught:
         tree.survey(Span(0, len(data)) if data else tree.root.value)
         tree.find(Span(0, len(data)), "1")
@@ -151,6 +137,14 @@ def test_the_check_in_windows_finds_what_the_grammar_finds(
             written.insert(at, data.draw(st.sampled_from(b'{}[],:"\\1 \xff')))
         else:
             del written[at : at + 1]
-    found = fault_of(Held(bytes(written)), window_bytes)
+    found = fault_of(BytesReader(bytes(written)), window_bytes)
     expected = fault_in(bytes(written))
     assert (found and found.offset) == (expected and expected.offset)
+
+
+@pytest.mark.parametrize("data", [b"[,null]", b"{,}", b"[ ,1]", b"[[,1]]", b'[1,{,"a":1}]', b'{"a":[,1]}'])
+def test_a_comma_before_the_first_child_is_a_fault_wherever_windows_are_cut(data: bytes) -> None:
+    expected = fault_in(data)
+    assert expected is not None
+    for window_bytes in range(1, len(data) + 1):
+        assert fault_of(BytesReader(data), window_bytes) == expected

@@ -30,8 +30,8 @@ from insitu.views.jsonl_mass import JsonlCompact, JsonlDelete, JsonlUpdate
 from insitu.views.jsonl_scan import Matches
 from insitu.views.streaming import MassEdit, Source
 from insitu.views.text import Encoding
+from tests.readers import BytesReader
 from tests.unit.formats.json_texts import OBJECTS, VALUES, spelled
-from tests.unit.views.test_json_large import Held
 
 RECORDS = (
     b'{"id": 1, "user": {"id": 7}, "status": "new", "v": 1.0}\r\n'
@@ -45,7 +45,7 @@ RECORDS = (
 def edited(data: bytes, edit: MassEdit) -> bytes:
     """What a mass edit makes of the data."""
     at, parts = 0, []
-    for batch in edit.batches(Source(Held(data), Encoding("utf-8"), "x.jsonl")):
+    for batch in edit.batches(Source(BytesReader(data), Encoding("utf-8"), "x.jsonl")):
         for span, new in listed(batch):
             assert at <= span.start <= span.stop
             parts += [data[at : span.start], new]
@@ -178,6 +178,23 @@ def test_padding_makes_up_whole_blocks_and_compact_takes_it_out(path: Path) -> N
         assert b"  " not in doc[:] and b" \r" not in doc[:]
 
 
+def test_the_receipt_counts_the_padding_that_was_written(path: Path) -> None:
+    path.write_bytes(RECORDS)
+    with insitu.open(path) as doc:
+        rows = doc.jsonl()
+        rows.set(1, "/status", "somewhat longer", padding=True)
+        doc.undo()
+        rows.append({"id": 9})
+        taken_back = doc.commit()
+        rows.set(1, "/status", "somewhat longer", padding=True)
+        grown = doc.size - taken_back.size_after
+        rows.set(1, "/more", "in the place of some of it", padding=True)
+        used = doc.commit()
+    assert (taken_back.padding_bytes, grown % 4096) == (0, 0)
+    growth = len("somewhat longer") - len("pending") + len(', "more": "in the place of some of it"')
+    assert 0 < used.padding_bytes <= grown - growth
+
+
 def test_utf_16_is_refused(path: Path) -> None:
     path.write_bytes('{"a":1}\n'.encode("utf-16"))
     with insitu.open(path, "r") as doc, pytest.raises(TextError):
@@ -263,7 +280,7 @@ def test_mass_edits_are_those_of_a_loop(
             )
     compact = edited(text, JsonlCompact())
     assert compact == b"".join(line.strip(b" \t") + ending for line in lines)
-    source = Source(Held(text), Encoding("utf-8"), "x")
+    source = Source(BytesReader(text), Encoding("utf-8"), "x")
     found = [batch.span_of(0) for batch in Key("/id", 1).batches(source)]
     bounds = [sum(len(one) + len(ending) for one in lines[:number]) for number in range(len(lines) + 1)]
     plain = [Span(bounds[number], bounds[number + 1]) for number, keep in enumerate(kept) if not keep]

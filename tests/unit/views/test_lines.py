@@ -21,25 +21,9 @@ from insitu.scan.windows import WINDOW_BYTES
 from insitu.views.content import Content
 from insitu.views.lines import Lines
 from insitu.views.text import Encoding
+from tests.readers import BytesReader
 
 OTHER = b"other\r\nfile\rwith\n\nlines\n" * 3
-
-
-class Bytes:
-    """A reader over bytes that knows how many of them were read."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.size = len(data)
-        self.bytes_read = 0
-
-    def read(self, offset: int, size: int) -> bytes:
-        assert 0 <= offset <= offset + size <= self.size
-        self.bytes_read += size
-        return self.data[offset : offset + size]
-
-    def read_into(self, offset: int, buffer: memoryview) -> None:
-        buffer[:] = self.read(offset, len(buffer))
 
 
 class Document:
@@ -52,7 +36,7 @@ class Document:
         self.lines = Lines(self)
 
     def _start(self, data: bytes) -> None:
-        self.base = Bytes(data)
+        self.base = BytesReader(data)
         self.sequence = Sequence(len(data))
         self._content = Content(self.base, self.sequence, self.open_source)
         self.index: LineIndex | None = None
@@ -73,12 +57,12 @@ class Document:
         if self.index is None:
             newline = detect_newline(self.base.data)
             self.index = LineIndex.build(self.base, newline, granule_bytes=self.granule_bytes)
-            self.base.bytes_read = 0
+            self.base.read_bytes = 0
         return self.index
 
-    def open_source(self, path: str) -> Bytes:
+    def open_source(self, path: str) -> BytesReader:
         assert path == "other"
-        return Bytes(OTHER)
+        return BytesReader(OTHER)
 
     def read(self, offset: int, size: int) -> bytes:
         return self._content.read(offset, size)
@@ -358,9 +342,9 @@ def test_a_line_is_found_by_reading_a_granule() -> None:
     document = Document(b"a line\n" * 200_000, granule_bytes=4096)
     document.line_index()
     assert document.lines.newline == b"\n"  # reads the first window, once
-    document.base.bytes_read = 0
+    document.base.read_bytes = 0
     assert document.lines[150_000] == "a line\n"
-    assert document.base.bytes_read <= 3 * 4096
+    assert document.base.read_bytes <= 3 * 4096
 
 
 def test_counting_after_an_edit_counts_only_what_it_cut() -> None:
@@ -369,12 +353,12 @@ def test_counting_after_an_edit_counts_only_what_it_cut() -> None:
     for _ in range(200):
         document.replace_span(Span(at := draw.randrange(document.size), at), b"x\ny")
     assert len(document.lines) == 1_000_200
-    document.base.bytes_read = 0
+    document.base.read_bytes = 0
     document.replace_span(Span(500_000, 500_001), b"\n\n")
     expected = document.content.count(b"\n")
-    document.base.bytes_read = 0
+    document.base.read_bytes = 0
     assert len(document.lines) == expected
-    assert document.base.bytes_read < 4 << 18
+    assert document.base.read_bytes < 4 << 18
 
 
 def test_a_long_line_is_replaced_without_being_held(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,20 +15,11 @@ from insitu.core.pieces import Literal
 from insitu.core.spans import Span
 from insitu.views.diff import HUNKS_MAX
 from insitu.views.operation import Rendered, changes_of
+from tests.readers import BytesReader
 
 
-class Bytes:
-    """A reader, or a pool, in memory."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.size = len(data)
-
-    def read(self, offset: int, size: int) -> bytes:
-        return self.data[offset : offset + size]
-
-    def read_into(self, offset: int, buffer: memoryview) -> None:
-        buffer[:] = self.read(offset, len(buffer))
+class Pool(BytesReader):
+    """A reader that is a pool, too."""
 
     def unit(self, span: Span) -> bytes | None:
         return None
@@ -40,7 +31,7 @@ def test_a_rendered_result_reads_as_the_patch_says(base, cuts, new, data) -> Non
     spans = [Span(a, b) for a, b in zip(places[::2], places[1::2], strict=False) if new or a < b]
     expected = Patch(len(base), tuple(Splice(span, (Literal(new),)) for span in spans)).apply(base)
     splices = Splices.of(len(base), block_of((*span, len(new)) for span in spans))
-    rendered = Rendered(Bytes(base), splices, Bytes(new * len(spans)))
+    rendered = Rendered(Pool(base), splices, Pool(new * len(spans)))
     assert rendered.size == len(expected)
     start = data.draw(st.integers(0, len(expected)))
     stop = data.draw(st.integers(start, len(expected)))

@@ -15,29 +15,13 @@ from insitu.scan.windows import WINDOW_BYTES
 from insitu.views import streams
 from insitu.views.streams import stream, tail
 from insitu.views.text import Encoding
+from tests.readers import BytesReader
 
 UTF8 = Encoding("utf-8")
 
 
-class Bytes:
-    """A reader that counts what is asked for."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.size = len(data)
-        self.asked = 0
-
-    def read(self, offset: int, size: int) -> bytes:
-        assert 0 <= offset <= offset + size <= self.size
-        self.asked += size
-        return self.data[offset : offset + size]
-
-    def read_into(self, offset: int, buffer: memoryview) -> None:
-        buffer[:] = self.read(offset, len(buffer))
-
-
 def read(data: bytes, *args: Any, text: Encoding = UTF8, **options: Any) -> list[Any]:
-    return list(stream(Bytes(data), text, "file", *args, **options))
+    return list(stream(BytesReader(data), text, "file", *args, **options))
 
 
 @given(
@@ -75,7 +59,7 @@ def test_lines_of_wide_units(name: str) -> None:
     data = text.mark + "".join(lines).encode(name)
     assert read(data, text=text) == lines
     assert read(data, text=text, reverse=True) == lines[::-1]
-    assert tail(Bytes(data), text, "file", 2) == lines[-2:]
+    assert tail(BytesReader(data), text, "file", 2) == lines[-2:]
     with pytest.raises(TextError, match="more than whole"):
         read(data + b"x", text=text)
 
@@ -95,24 +79,24 @@ def test_chunks_tile_the_span(reverse: bool) -> None:
 
 def test_a_reused_buffer_is_one_buffer() -> None:
     data = b"abcdef"
-    views = stream(Bytes(data), UTF8, "file", "chunks", size=2, reuse=True)
+    views = stream(BytesReader(data), UTF8, "file", "chunks", size=2, reuse=True)
     first = next(views)
     assert bytes(first) == b"ab"
     assert [bytes(next(views)), bytes(first)] == [b"cd", b"cd"]
 
 
 def test_the_tail_of_a_huge_file_takes_one_small_read() -> None:
-    reader = Bytes(b"some line\n" * 1_000_000)
+    reader = BytesReader(b"some line\n" * 1_000_000)
     assert tail(reader, UTF8, "file", 3) == ["some line\n"] * 3
     # The first window tells what ends lines.
-    assert reader.asked < WINDOW_BYTES + (64 << 10)
+    assert reader.read_bytes < WINDOW_BYTES + (64 << 10)
     assert tail(reader, UTF8, "file", 0) == []
-    assert tail(Bytes(b"a\nb"), UTF8, "file", 9) == ["a\n", "b"]
+    assert tail(BytesReader(b"a\nb"), UTF8, "file", 9) == ["a\n", "b"]
 
 
 def test_a_line_that_is_too_long_is_refused_and_never_cut() -> None:
     data = b"short\n" + b"x" * (3 * WINDOW_BYTES) + b"\nshort\n"
-    found = stream(Bytes(data), UTF8, "file", line_bytes_max=2 * WINDOW_BYTES)
+    found = stream(BytesReader(data), UTF8, "file", line_bytes_max=2 * WINDOW_BYTES)
     assert next(found) == "short\n"
     with pytest.raises(LimitError, match="offset 6 ") as caught:
         next(found)
@@ -122,7 +106,7 @@ def test_a_line_that_is_too_long_is_refused_and_never_cut() -> None:
 
 @pytest.mark.slow
 def test_memory_is_bounded_by_a_window() -> None:
-    reader = Bytes(b"some line of text\n" * 600_000)
+    reader = BytesReader(b"some line of text\n" * 600_000)
     tracemalloc.start()
     try:
         for reverse in (False, True):
@@ -149,4 +133,4 @@ def test_arguments_that_do_not_fit_are_refused(options: dict[str, Any]) -> None:
 
 def test_a_span_outside_is_refused_at_once() -> None:
     with pytest.raises(SpanError):
-        stream(Bytes(b"a\n"), UTF8, "file", start=3)
+        stream(BytesReader(b"a\n"), UTF8, "file", start=3)

@@ -10,25 +10,9 @@ import pytest
 import insitu
 from insitu.errors import TextError
 from insitu.views import text
+from tests.readers import BytesReader
 
 GERMAN = "Die größte Übung für fünf Störche wäre schön, würde sie täglich geübt. " * 30
-
-
-class Bytes:
-    """A reader that counts what is asked for."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.size = len(data)
-        self.asked = 0
-
-    def read(self, offset: int, size: int) -> bytes:
-        assert 0 <= offset <= offset + size <= self.size
-        self.asked += size
-        return self.data[offset : offset + size]
-
-    def read_into(self, offset: int, buffer: memoryview) -> None:
-        buffer[:] = self.read(offset, len(buffer))
 
 
 @pytest.mark.parametrize(
@@ -76,14 +60,14 @@ def test_what_the_caller_says_holds(tmp_path: Path) -> None:
 
 def test_a_character_cut_at_the_edge_of_a_sample_is_forgiven() -> None:
     for lead in range(4):
-        reader = Bytes(b"x" * lead + "\N{EURO SIGN}".encode() * (text.SAMPLE_BYTES * 30 // 3))
+        reader = BytesReader(b"x" * lead + "\N{EURO SIGN}".encode() * (text.SAMPLE_BYTES * 30 // 3))
         assert text.encoding_of(reader).name == "utf-8"
 
 
 def test_a_long_file_is_sampled_here_and_there() -> None:
-    reader = Bytes(b"plain ascii\n" * (40 * text.SAMPLE_BYTES // 12) + GERMAN.encode("latin-1") * 1000)
+    reader = BytesReader(b"plain ascii\n" * (40 * text.SAMPLE_BYTES // 12) + GERMAN.encode("latin-1") * 1000)
     assert text.encoding_of(reader).name != "utf-8", "the samples reach the part that is not UTF-8"
-    assert reader.asked <= (text.SAMPLES + 1) * text.SAMPLE_BYTES
+    assert reader.read_bytes <= (text.SAMPLES + 1) * text.SAMPLE_BYTES
 
 
 def test_text_is_encoded_or_refused_by_name() -> None:

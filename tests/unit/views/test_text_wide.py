@@ -9,6 +9,7 @@ import pytest
 
 from insitu.errors import TextError
 from insitu.views.text import SAMPLE_BYTES, WIDE_SAMPLE_BYTES, Encoding, encoding_of, named_encoding
+from tests.readers import BytesReader
 
 WIDE = ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]
 GERMAN = "Die gr\xf6\xdfte \xdcbung f\xfcr f\xfcnf St\xf6rche\r\n"
@@ -16,23 +17,8 @@ JAPANESE = "\u65e5\u672c\u8a9e\u306e\u30c6\u30ad\u30b9\u30c8\u3067\u3059\u3002\u
 CHINESE = "\u4e2d\u6587\u6587\u672c\u6d4b\u8bd5\uff0c\u8fd9\u662f\u4e00\u4e2a\u4f8b\u5b50\n"
 
 
-class Bytes:
-    """A reader over bytes."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.size = len(data)
-
-    def read(self, offset: int, size: int) -> bytes:
-        assert 0 <= offset <= offset + size <= self.size
-        return self.data[offset : offset + size]
-
-    def read_into(self, offset: int, buffer: memoryview) -> None:
-        buffer[:] = self.read(offset, len(buffer))
-
-
 def told(data: bytes) -> Encoding:
-    return encoding_of(Bytes(data))
+    return encoding_of(BytesReader(data))
 
 
 @pytest.mark.parametrize("name", WIDE)
@@ -133,16 +119,16 @@ def test_a_cut_unit_is_named_with_its_place() -> None:
 def test_a_name_without_an_order_takes_it_from_the_mark(name: str, order: str) -> None:
     full = f"{codecs.lookup(name).name}-{order}"
     mark = Encoding(full).mark
-    assert named_encoding(Bytes(mark + "a".encode(full)), name) == Encoding(full)
+    assert named_encoding(BytesReader(mark + "a".encode(full)), name) == Encoding(full)
     for data in (b"", "a".encode(full)):
         with pytest.raises(TextError, match="leaves open"):
-            named_encoding(Bytes(data), name)
+            named_encoding(BytesReader(data), name)
     with pytest.raises(TextError, match="order"):
         Encoding(codecs.lookup(name).name).encode("a")
 
 
 def test_a_named_encoding_is_taken_at_its_word_and_writes_no_marks() -> None:
-    assert named_encoding(Bytes(b"a"), "Latin-1") == Encoding("iso8859-1")
-    assert named_encoding(Bytes(b"a"), "utf-8-sig") == Encoding("utf-8")
+    assert named_encoding(BytesReader(b"a"), "Latin-1") == Encoding("iso8859-1")
+    assert named_encoding(BytesReader(b"a"), "utf-8-sig") == Encoding("utf-8")
     with pytest.raises(TextError):
-        named_encoding(Bytes(b""), "klingon")
+        named_encoding(BytesReader(b""), "klingon")
