@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from insitu.errors import FormatError
+from insitu.formats.csv_bits import places
 from insitu.formats.csv_cells import decoded, parse_row, rendered
 from insitu.formats.csv_dialect import Dialect
 from insitu.formats.csv_scan import Rows
@@ -134,10 +135,9 @@ def test_what_is_calm_does_what_the_tables_say(
         if outcome is None:
             continue
         assert outcome == exact[state]
-        places, kinds = quick.separators(state) or ()
-        assert bytes(kinds) == bytes(array[places])
-        ends = row_ends(array, dialect, state, following)
-        assert places[kinds == ord("\n")].tolist() == ends.tolist()
+        split = quick.split(state)
+        assert split is not None
+        assert places(split.row_ends).tolist() == row_ends(array, dialect, state, following).tolist()
 
 
 def test_well_written_csv_is_calm() -> None:

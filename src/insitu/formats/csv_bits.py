@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Words: TypeAlias = np.ndarray[Any, np.dtype[np.uint64]]
 
-_WORD_BITS: Final = 64
+WORD_BITS: Final = 64
 
 # So many stray runs of even length are stepped over one by one before the general way is taken.
 _EVEN_RUNS: Final = 32
@@ -64,6 +64,21 @@ class Bits(NamedTuple):
         """Bytes outside quotes, if the buffer begins so and there is no odd stray run."""
         return self.inside if quoted else ~self.inside
 
+    def dangling(self) -> Words:
+        """Quotes that may not close in a strict dialect, for what follows them.
+
+        What follows the last byte is judged where the next buffer begins.
+        """
+        if self.quotes is None:
+            return self.inside
+        last = len(self.data) - 1
+        found = self.quotes & ~moved_down(self.ends | self.delimiters | self.quotes, 1)
+        found[last // WORD_BITS] &= ~(_bit(1) << _bit(last % WORD_BITS))
+        if self.dialect.newline != "\r" and found.any():
+            # A CR before an LF is part of the line end.
+            found &= ~moved_down(_pairs(self.data, self.following), 1)
+        return found
+
     def faults(self) -> tuple[int, int]:
         """Where the first quote or text is that a strict dialect does not allow; -1 for none.
 
@@ -72,14 +87,7 @@ class Bits(NamedTuple):
         """
         if self.quotes is None:
             return -1, -1
-        allowed = self.ends | self.delimiters | self.quotes
-        if self.dialect.newline != "\r":
-            allowed |= _pairs(self.data, self.following)
-        # Quotes that nothing allowed follows may not close. What follows the last byte is judged where the
-        # next buffer begins.
-        last = len(self.data) - 1
-        dangling = self.quotes & ~_moved_down(allowed)
-        dangling[last // _WORD_BITS] &= ~(_bit(1) << _bit(last % _WORD_BITS))
+        dangling = self.dangling()
         return self._fault(dangling, False), self._fault(dangling, True)
 
     def _fault(self, dangling: Words, quoted: bool) -> int:
@@ -102,7 +110,7 @@ def bits(data: Bytes, dialect: Dialect, state: int, following: int, *, delimiter
     escaped = escaped_bytes(data, dialect)
     kept = None if escaped is None else ~_packed(escaped[:-1])
     ends = _ends(data, dialect, following)
-    quotes = None if dialect.quote is None else _where(data, dialect.quote[0])
+    quotes = None if dialect.quote is None else where(data, dialect.quote[0])
     if kept is not None:
         ends &= kept
         if quotes is not None:
@@ -112,12 +120,12 @@ def bits(data: Bytes, dialect: Dialect, state: int, following: int, *, delimiter
         quotes = None
     commas = inside
     if delimiters or quotes is not None:
-        commas = _where(data, dialect.delimiter[0])
+        commas = where(data, dialect.delimiter[0])
         if kept is not None:
             commas &= kept
     if quotes is not None:
         inside = _parity(quotes)
-        behind_any = _moved_up(ends | commas | quotes)
+        behind_any = moved_up(ends | commas | quotes, 1)
         if state != TEXT:
             behind_any[0] |= _bit(1)
     return Bits(data, dialect, following, escaped, ends, commas, quotes, inside, behind_any)
@@ -127,33 +135,36 @@ def _parity(quotes: Words) -> Words:
     """Of each bit, whether the number of set ones up to it is odd."""
     import numpy as np
 
-    parity = quotes.copy()
-    for step in (1, 2, 4, 8, 16, 32):
-        parity ^= parity << _bit(step)
-    carried = np.bitwise_xor.accumulate(parity >> _bit(_WORD_BITS - 1))
-    parity[1:] ^= np.negative(carried[:-1])
+    parity: Words = quotes ^ (quotes << _bit(1))
+    shifted = np.empty_like(parity)
+    for step in (2, 4, 8, 16, 32):
+        np.left_shift(parity, _bit(step), out=shifted)
+        parity ^= shifted
+    # A word whose last bit is set, and only such a one, turns all behind it around.
+    turns = parity.view(np.int64) >> np.int64(WORD_BITS - 1)
+    parity[1:] ^= np.bitwise_xor.accumulate(turns).view(np.uint64)[:-1]
     return parity
 
 
 def _ends(data: Bytes, dialect: Dialect, following: int) -> Words:
     """Line ends, each told by its last byte."""
     if dialect.newline == "\r":
-        return _where(data, CR)
-    feeds = _where(data, LF)
+        return where(data, CR)
+    feeds = where(data, LF)
     if dialect.newline == "\n":
         return feeds
-    return feeds | (_where(data, CR) & ~_pairs(data, following))
+    return feeds | (where(data, CR) & ~_pairs(data, following))
 
 
 def _pairs(data: Bytes, following: int) -> Words:
     """Each CR that an LF follows."""
-    pairs = _where(data, CR)
+    pairs = where(data, CR)
     if not pairs.any():
         return pairs
-    paired = pairs & _moved_down(_where(data, LF))
+    paired = pairs & moved_down(where(data, LF), 1)
     last = len(data) - 1
     if data[last] == CR and following == LF:
-        paired[last // _WORD_BITS] |= _bit(1) << _bit(last % _WORD_BITS)
+        paired[last // WORD_BITS] |= _bit(1) << _bit(last % WORD_BITS)
     return paired
 
 
@@ -161,7 +172,7 @@ def first_bit(words: Words) -> int:
     """Where the first bit is set; -1 for none."""
     number = int((words != 0).argmax())
     word = int(words[number])
-    return number * _WORD_BITS + (word & -word).bit_length() - 1 if word else -1
+    return number * WORD_BITS + (word & -word).bit_length() - 1 if word else -1
 
 
 def first_odd(found: Bits, quoted: bool) -> int | None:
@@ -178,14 +189,14 @@ def first_odd(found: Bits, quoted: bool) -> int | None:
             size += 1
         if size % 2:
             return at
-        rest[at // _WORD_BITS] &= ~(_bit(1) << _bit(at % _WORD_BITS))
+        rest[at // WORD_BITS] &= ~(_bit(1) << _bit(at % WORD_BITS))
     return None
 
 
 def joined(head: Words, tail: Words, at: int) -> Words:
     """The bits before ``at`` of one, and from there on of the other."""
     words = tail.copy()
-    number, bit = divmod(at, _WORD_BITS)
+    number, bit = divmod(at, WORD_BITS)
     words[:number] = head[:number]
     low = (_bit(1) << _bit(bit)) - _bit(1)
     words[number] = (head[number] & low) | (tail[number] & ~low)
@@ -199,15 +210,56 @@ def count(words: Words) -> int:
     return int(np.bitwise_count(words).sum())
 
 
-def places(words: Words, size: int) -> Column:
-    """Where bits are set."""
+def places(words: Words) -> Column:
+    """Where bits are set, in order.
+
+    The lowest bit of each word is taken, then the next lowest of those that have one: quicker than to look
+    at every bit, as long as few are set.
+    """
     import numpy as np
 
-    flags = np.unpackbits(words.view(np.uint8), count=size, bitorder="little")
-    return np.flatnonzero(flags.view(np.bool_))
+    at = np.flatnonzero(words != 0)
+    left = words[at]
+    counts = np.bitwise_count(left)
+    slots = np.cumsum(counts, dtype=np.int64)
+    found = np.empty(int(slots[-1]) if len(slots) else 0, np.int64)
+    slots -= counts
+    at *= WORD_BITS
+    while len(left):
+        rest = left - _bit(1)
+        # The bits below the lowest one are as many as its place is.
+        found[slots] = at + np.bitwise_count(rest & ~left)
+        left &= rest
+        more = np.flatnonzero(left != 0)
+        if len(more) < len(left):
+            at, left, slots = at[more], left[more], slots[more]
+        slots += 1
+    return found
 
 
-def _where(data: Bytes, byte: int) -> Words:
+def ranks(words: Words, at: Column) -> Column:
+    """How many bits are set before each of these places."""
+    import numpy as np
+
+    counts = np.bitwise_count(words)
+    before = np.cumsum(counts, dtype=np.int64) - counts
+    number = at // WORD_BITS
+    low = (_bit(1) << (at % WORD_BITS).astype(np.uint64)) - _bit(1)
+    return before[number] + np.bitwise_count(words[number] & low)
+
+
+def cleared(words: Words, start: int) -> Words:
+    """The bits from ``start`` on."""
+    if not start:
+        return words
+    kept = words.copy()
+    number, bit = divmod(start, WORD_BITS)
+    kept[:number] = 0
+    kept[number : number + 1] &= ~((_bit(1) << _bit(bit)) - _bit(1))
+    return kept
+
+
+def where(data: Bytes, byte: int) -> Words:
     """Where a byte is.
 
     Compared in blocks: a block of flags is small enough to stay in the cache, and to come from memory that
@@ -215,7 +267,7 @@ def _where(data: Bytes, byte: int) -> Words:
     """
     import numpy as np
 
-    whole = np.zeros(-(-len(data) // _WORD_BITS) * 8, np.uint8)
+    whole = np.zeros(-(-len(data) // WORD_BITS) * 8, np.uint8)
     flags = np.empty(min(_BLOCK_BYTES, len(data)), np.bool_)
     for at in range(0, len(data), _BLOCK_BYTES):
         block = data[at : at + _BLOCK_BYTES]
@@ -230,28 +282,44 @@ def _packed(mask: Mask) -> Words:
     import numpy as np
 
     packed = np.packbits(mask, bitorder="little")
-    whole = np.zeros(-(-len(mask) // _WORD_BITS) * 8, np.uint8)
+    whole = np.zeros(-(-len(mask) // WORD_BITS) * 8, np.uint8)
     whole[: len(packed)] = packed
     return whole.view("<u8")
 
 
-def _moved_up(words: Words) -> Words:
-    """Every bit one place further."""
-    moved: Words = words << _bit(1)
-    moved[1:] |= words[:-1] >> _bit(_WORD_BITS - 1)
+def moved_up(words: Words, count: int) -> Words:
+    """Every bit so many places further."""
+    import numpy as np
+
+    whole, rest = divmod(count, WORD_BITS)
+    moved = np.zeros_like(words)
+    stop = max(0, len(words) - whole)
+    moved[whole:] = words[:stop]
+    if rest:
+        carried = moved[:-1] >> _bit(WORD_BITS - rest)
+        moved <<= _bit(rest)
+        moved[1:] |= carried
     return moved
 
 
-def _moved_down(words: Words) -> Words:
-    """Every bit one place back."""
-    moved: Words = words >> _bit(1)
-    moved[:-1] |= words[1:] << _bit(_WORD_BITS - 1)
+def moved_down(words: Words, count: int) -> Words:
+    """Every bit so many places back."""
+    import numpy as np
+
+    whole, rest = divmod(count, WORD_BITS)
+    moved = np.zeros_like(words)
+    stop = max(0, len(words) - whole)
+    moved[:stop] = words[whole:]
+    if rest:
+        carried = moved[1:] << _bit(WORD_BITS - rest)
+        moved >>= _bit(rest)
+        moved[:-1] |= carried
     return moved
 
 
 def is_set(words: Words, at: int) -> bool:
     """Whether one bit is."""
-    return bool(int(words[at // _WORD_BITS]) >> at % _WORD_BITS & 1)
+    return bool(int(words[at // WORD_BITS]) >> at % WORD_BITS & 1)
 
 
 def _bit(number: int) -> np.uint64:

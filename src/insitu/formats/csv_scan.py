@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from insitu.formats.cells import Cells
-from insitu.formats.csv_bits import bits, places
+from insitu.formats.csv_bits import bits, cleared, places, ranks
 from insitu.formats.csv_dialect import CR, LF, Dialect
 from insitu.formats.csv_faults import misplaced
 from insitu.formats.csv_quotes import marks, states_around
@@ -15,12 +15,15 @@ from insitu.formats.csv_states import START
 
 if TYPE_CHECKING:
     from insitu.formats.cells import Bytes, Column, Mask
+    from insitu.formats.csv_sieve import Sieve
+    from insitu.formats.csv_specials import Split
 
 
 class Rows(NamedTuple):
-    """Consecutive whole rows of a file; all columns are as long as there are rows.
+    """Whole rows of a file, in order; all columns are as long as there are rows.
 
-    The rows tile the data: ``starts[0] == 0`` and ``starts[i + 1] == ends[i]``.
+    Unless some were held back (``numbers``), they tile the data: ``starts[0] == 0`` and ``starts[i + 1] ==
+    ends[i]``.
     """
 
     data: Bytes
@@ -28,7 +31,7 @@ class Rows(NamedTuple):
     offset: int
     """Where ``data[0]`` is in the file."""
     first: int
-    """Index of the first row among the data rows of the file, from 0."""
+    """Index among the data rows of the file, from 0, of the first row, or of that numbers are counted from."""
     starts: Column
     stops: Column
     """Where rows stop, the line end excluded, in ``data``."""
@@ -36,9 +39,19 @@ class Rows(NamedTuple):
     """Where rows stop, the line end included."""
     cells: dict[int, Cells]
     """Of the columns that were asked for, by index."""
+    numbers: Column | None = None
+    """Which rows these are, counted from ``first``; None: all."""
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    def indexes(self, rows: Column) -> Column:
+        """The indexes of some of these among the data rows of the file."""
+        return self.first + (rows if self.numbers is None else self.numbers[rows])
+
+    def index(self, row: int) -> int:
+        """The index of one of these among the data rows of the file."""
+        return self.first + (row if self.numbers is None else int(self.numbers[row]))
 
 
 def split_rows(
@@ -102,8 +115,81 @@ def rows_between(
     if fault >= 0:
         row = int(np.searchsorted(ends, fault, "right"))
         raise misplaced(first + row, offset + int(starts[row]), offset + fault)
-    cells = _cells(data, dialect, wanted, closed, separators, last, starts, stops)
-    return Rows(data, offset, first, starts, stops, ends, cells)
+    second = np.zeros(len(last), np.int64)
+    second[1:] = last[:-1] + 1
+    between = Between(separators, second, last, starts, stops)
+    return Rows(data, offset, first, starts, stops, ends, _cells(data, dialect, wanted, between, closed))
+
+
+def calm_rows(
+    data: Bytes,
+    dialect: Dialect,
+    wanted: tuple[int, ...],
+    found: Split,
+    begin: int,
+    offset: int,
+    first: int,
+    sieve: Sieve | None,
+) -> Rows | None:
+    """The rows of data whose separators are known.
+
+    Args:
+        found: what separates them, and nothing ahead of ``begin``, where the first row starts.
+        offset: where the data is in the file.
+        first: index of the first row.
+        sieve: what rows are let through; None: all.
+
+    Returns:
+        None where no row is let through.
+    """
+    if sieve is not None:
+        held = cleared(sieve.places(data, found.around, begin), begin)
+        return _sifted(data, dialect, wanted, found, begin, offset, first, places(held))
+    listed = places(found.separators if wanted else found.row_ends)
+    return rows_between(data[begin:], dialect, wanted, listed - begin, data[listed], offset + begin, first)
+
+
+def _sifted(
+    data: Bytes,
+    dialect: Dialect,
+    wanted: tuple[int, ...],
+    found: Split,
+    begin: int,
+    offset: int,
+    first: int,
+    held: Column,
+) -> Rows | None:
+    """As ``calm_rows``, only the rows that hold some places, which are ascending."""
+    import numpy as np
+
+    if not len(held):
+        return None
+    size = len(data)
+    separators, row_ends, _around = found
+    numbers = ranks(row_ends, held)
+    numbers = numbers[np.flatnonzero(np.diff(numbers, prepend=-1))]
+    bounds = np.concatenate(([begin], places(row_ends) + 1, [size]))
+    starts, ends = bounds[numbers], bounds[numbers + 1]
+    listed = np.append(places(separators), size)
+    second, last = ranks(separators, np.stack((starts, ends - 1)))
+    ended = bool(numbers[-1] + 2 < len(bounds))
+    last[-1] += not ended
+    stops = _stops(data, dialect, starts, ends, ended)
+    cells = _cells(data, dialect, wanted, Between(listed, second, last, starts, stops), None)
+    return Rows(data, offset, first, starts, stops, ends, cells, numbers)
+
+
+class Between(NamedTuple):
+    """Rows and what separates their cells."""
+
+    separators: Column
+    """Delimiters and line ends outside quotes; the end of the data, where it ends the last row."""
+    second: Column
+    """Which of them each row's first cell stops at, its line end included."""
+    last: Column
+    """Which of them each row stops at, its line end included."""
+    starts: Column
+    stops: Column
 
 
 def _separated(data: Bytes, dialect: Dialect, delimiters: bool) -> tuple[Column, Mask | None, int]:
@@ -120,7 +206,7 @@ def _separated(data: Bytes, dialect: Dialect, delimiters: bool) -> tuple[Column,
     fault = -1 if dialect.lenient else found.faults()[0]
     if found.escaped is None and not found.strays(False).any():
         wanted = found.ends | found.delimiters if delimiters else found.ends
-        return places(wanted & found.outside(False), len(data)), None, fault
+        return places(wanted & found.outside(False)), None, fault
     general = marks(data, dialect, START, -1, delimiters=delimiters)
     if general.runs is None:
         return general.separators, None, fault
@@ -151,30 +237,19 @@ def _stops(data: Bytes, dialect: Dialect, starts: Column, ends: Column, ended: b
 
 
 def _cells(
-    data: Bytes,
-    dialect: Dialect,
-    wanted: tuple[int, ...],
-    closed: Mask | None,
-    separators: Column,
-    last: Column,
-    starts: Column,
-    stops: Column,
+    data: Bytes, dialect: Dialect, wanted: tuple[int, ...], between: Between, closed: Mask | None
 ) -> dict[int, Cells]:
     """The cells of columns.
 
     Args:
         closed: which quotes close cells; None: all at a cell's end do.
-        separators: delimiters and line ends outside quotes.
-        last: which of them end rows.
     """
     import numpy as np
 
+    separators, second, last, starts, stops = between
     if not wanted or not len(starts):
         empty = np.zeros(0, np.int64)
         return {column: _made(data, dialect, empty, empty, None, None) for column in wanted}
-    # Which separator precedes a row's second cell.
-    second = np.zeros(len(last), np.int64)
-    second[1:] = last[:-1] + 1
     cells = {}
     for column in wanted:
         own = second + column

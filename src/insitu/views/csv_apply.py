@@ -135,4 +135,4 @@ def _picked(
         missing = nowhere if cells.missing is None else cells.missing[chosen]
         places = cells.starts[chosen] + rows.offset, cells.stops[chosen] + rows.offset
         spans[name] = places, quoted, missing
-    return _Picked(chosen + rows.first, rows.starts[chosen] + rows.offset, texts, spans)
+    return _Picked(rows.indexes(chosen), rows.starts[chosen] + rows.offset, texts, spans)

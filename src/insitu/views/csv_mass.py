@@ -204,7 +204,7 @@ def _absent(rows: Rows, cells: Cells, at: Column, name: str, value: _Value, shor
     absent = cells.missing[at]
     if short == "refuse" and value.text and absent.any():
         row = int(at[absent.argmax()])
-        raise short_error(rows.first + row, rows.offset + int(rows.starts[row]), name)
+        raise short_error(rows.index(row), rows.offset + int(rows.starts[row]), name)
     return absent
 
 

@@ -17,16 +17,18 @@ from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 from insitu.core.protocols import Cancel, Progress, Reader
 from insitu.core.spans import Span
 from insitu.errors import CancelledError
+from insitu.formats.csv_bits import WORD_BITS
 from insitu.formats.csv_dialect import Dialect
 from insitu.formats.csv_faults import misplaced, too_long, unclosed
-from insitu.formats.csv_scan import Rows, rows_between, split_rows
-from insitu.formats.csv_specials import LazyTable, specials
+from insitu.formats.csv_scan import Rows, calm_rows, split_rows
+from insitu.formats.csv_sieve import Sieve
+from insitu.formats.csv_specials import LazyTable, Split, specials
 from insitu.formats.csv_states import ESCAPED_QUOTED, QUOTED, START
 from insitu.formats.csv_tables import table
 from insitu.views.streaming import Source
 
 if TYPE_CHECKING:
-    from insitu.formats.cells import Bytes, Column
+    from insitu.formats.cells import Bytes
 
 T = TypeVar("T")
 
@@ -55,6 +57,7 @@ def scan_rows(
     work: Callable[[Rows], T],
     *,
     start: int | None = None,
+    sieve: Sieve | None = None,
     progress: Progress | None = None,
     cancel: Cancel | None = None,
     window_bytes: int = WINDOW_BYTES,
@@ -66,6 +69,7 @@ def scan_rows(
     Args:
         columns: indexes (from 0) of the columns whose cells are wanted.
         start: offset of the first data row; None: behind the byte order mark and the header.
+        sieve: rows that it does not let through may be left out; None: all are wanted.
         progress: called, from the thread that iterates, a few times a second and at the end.
         cancel: asked between results.
 
@@ -79,7 +83,7 @@ def scan_rows(
     reader = source.reader
     begin = data_start(reader, dialect) if start is None else start
     span = Span(begin, reader.size)
-    run = _Run(reader, dialect, tuple(dict.fromkeys(columns)), work, span, window_bytes)
+    run = _Run(reader, dialect, tuple(dict.fromkeys(columns)), sieve, work, span, window_bytes)
     return run.results(progress, cancel)
 
 
@@ -120,6 +124,7 @@ class _Run(Generic[T]):
         reader: Reader,
         dialect: Dialect,
         columns: tuple[int, ...],
+        sieve: Sieve | None,
         work: Callable[[Rows], T],
         span: Span,
         window_bytes: int,
@@ -127,6 +132,7 @@ class _Run(Generic[T]):
         self._reader = reader
         self._dialect = dialect
         self._columns = columns
+        self._sieve = sieve
         self._work = work
         self._span = span
         self._window_bytes = window_bytes
@@ -192,7 +198,7 @@ class _Run(Generic[T]):
                 begun = self._begin(number, window.table)
                 if begun is None:
                     return
-                rows = window.rows(begun, self._columns)
+                rows = window.rows(begun, self._columns, self._sieve)
                 batch = [] if rows is None else [self._work(rows)]
                 del rows
             except BaseException as error:
@@ -251,10 +257,8 @@ class _Window:
         self._span = span
         self.table = LazyTable(_array(self._buffer, 0, span.size), self._dialect, following)
 
-    def rows(self, begun: _Start, columns: tuple[int, ...]) -> Rows | None:
-        """The rows that start in the window; None where none does."""
-        import numpy as np
-
+    def rows(self, begun: _Start, columns: tuple[int, ...], sieve: Sieve | None) -> Rows | None:
+        """The rows that start in the window; None where none does, or none is let through."""
         span, dialect = self._span, self._dialect
         outcome = self.table[begun.state]
         first, row = 0, begun.rows
@@ -271,30 +275,23 @@ class _Window:
                 return row + len(inside) - 1, span.start + first + int(inside.starts[-1])
 
             stop = _end_from(self._reader, dialect, stop, outcome.state, last)
-        buffer = self._extended(stop)
-        data = _array(buffer, first, stop - span.start)
-        known = self._separators(buffer, begun.state, outcome.state, stop)
-        if known is None:
-            return split_rows(data, dialect, columns, span.start + first, row)
-        places, kinds = known
-        ahead = int(np.searchsorted(places, first))
-        return rows_between(
-            data, dialect, columns, places[ahead:] - first, kinds[ahead:], span.start + first, row
-        )
+        data = _array(self._extended(stop), 0, stop - span.start)
+        found = self._split(data, begun.state, outcome.state)
+        if found is None:
+            return split_rows(data[first:], dialect, columns, span.start + first, row)
+        return calm_rows(data, dialect, columns, found.since(first), first, span.start, row, sieve)
 
-    def _separators(self, buffer: bytearray, begun: int, left: int, stop: int) -> tuple[Column, Bytes] | None:
-        """The separators of the window and of what was read behind it, as far as both are calm."""
-        import numpy as np
-
-        inside = self.table.specials and self.table.specials.separators(begun)
-        if not inside or stop == self._span.stop:
-            return inside or None
-        size = self._span.size
-        rest = specials(_array(buffer, size, stop - self._span.start), self._dialect, -1, delimiters=True)
-        behind = rest and rest.separators(left)
-        if not behind:
-            return None
-        return np.concatenate((inside[0], behind[0] + size)), np.concatenate((inside[1], behind[1]))
+    def _split(self, data: Bytes, begun: int, left: int) -> Split | None:
+        """What separates the rows of the window and of what was read behind it, where both are calm."""
+        own, dialect = self.table.specials, self._dialect
+        if own is None or len(data) == self._span.size:
+            return own and own.split(begun)
+        if self._span.size % WORD_BITS:
+            whole = specials(data, dialect, -1, delimiters=True)
+            return whole and whole.split(begun)
+        behind = specials(data[self._span.size :], dialect, -1, delimiters=True)
+        splits = own.split(begun), behind and behind.split(left)
+        return splits[0].then(splits[1]) if splits[0] and splits[1] else None
 
     def _extended(self, stop: int) -> bytearray:
         """The window and what follows it up to an offset."""

@@ -170,7 +170,7 @@ def _written(rows: Rows, chosen: Column) -> Matches:
     view = rows.data.data
     runs = merged(starts, stops)
     data = b"".join(view[start:stop] for start, stop in zip(*(run.tolist() for run in runs), strict=True))
-    return Matches(chosen + rows.first, starts + rows.offset, stops + rows.offset, data)
+    return Matches(rows.indexes(chosen), starts + rows.offset, stops + rows.offset, data)
 
 
 def merged(starts: Column, stops: Column) -> tuple[Column, Column]:
