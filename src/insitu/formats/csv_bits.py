@@ -49,6 +49,8 @@ class Bits(NamedTuple):
     """None: there is none."""
     inside: Words
     """Parity of the quotes up to each byte, itself included."""
+    around: Words
+    """Line ends, delimiters (if wanted, or if there is a quote) and quotes."""
     behind_any: Words
     """Bytes behind a separator or quote; the first byte too, unless the buffer begins in a cell's text."""
 
@@ -72,7 +74,7 @@ class Bits(NamedTuple):
         if self.quotes is None:
             return self.inside
         last = len(self.data) - 1
-        found = self.quotes & ~moved_down(self.ends | self.delimiters | self.quotes, 1)
+        found = self.quotes & ~moved_down(self.around, 1)
         found[last // WORD_BITS] &= ~(_bit(1) << _bit(last % WORD_BITS))
         if self.dialect.newline != "\r" and found.any():
             # A CR before an LF is part of the line end.
@@ -123,12 +125,14 @@ def bits(data: Bytes, dialect: Dialect, state: int, following: int, *, delimiter
         commas = where(data, dialect.delimiter[0])
         if kept is not None:
             commas &= kept
+    around = ends | commas
     if quotes is not None:
         inside = _parity(quotes)
-        behind_any = moved_up(ends | commas | quotes, 1)
+        around |= quotes
+        behind_any = moved_up(around, 1)
         if state != TEXT:
             behind_any[0] |= _bit(1)
-    return Bits(data, dialect, following, escaped, ends, commas, quotes, inside, behind_any)
+    return Bits(data, dialect, following, escaped, ends, commas, quotes, inside, around, behind_any)
 
 
 def _parity(quotes: Words) -> Words:
@@ -226,10 +230,8 @@ def places(words: Words) -> Column:
     slots -= counts
     at *= WORD_BITS
     while len(left):
-        rest = left - _bit(1)
-        # The bits below the lowest one are as many as its place is.
-        found[slots] = at + np.bitwise_count(rest & ~left)
-        left &= rest
+        found[slots] = at + _lowest(left)
+        left &= left - _bit(1)
         more = np.flatnonzero(left != 0)
         if len(more) < len(left):
             at, left, slots = at[more], left[more], slots[more]
@@ -237,21 +239,65 @@ def places(words: Words) -> Column:
     return found
 
 
-def ranks(words: Words, at: Column) -> Column:
-    """How many bits are set before each of these places."""
+class Ranked:
+    """Set bits by number, from 0, without a list of them all."""
+
+    def __init__(self, words: Words) -> None:
+        import numpy as np
+
+        self._words = words
+        self._before = np.zeros(len(words) + 1, np.int64)
+        np.cumsum(np.bitwise_count(words), out=self._before[1:])
+
+    def __len__(self) -> int:
+        return int(self._before[-1])
+
+    def numbers(self, at: Column) -> Column:
+        """How many bits are set before each of these places."""
+        import numpy as np
+
+        word = at // WORD_BITS
+        low = (_bit(1) << (at % WORD_BITS).astype(np.uint64)) - _bit(1)
+        return self._before[word] + np.bitwise_count(self._words[word] & low)
+
+    def places(self, numbers: Column) -> Column:
+        """Where the bits of these numbers are; anywhere for numbers of none.
+
+        Cost: a binary search for each, and a step for each bit ahead of it in its word.
+        """
+        import numpy as np
+
+        word = np.searchsorted(self._before[1:-1], numbers, "right")
+        left = self._words[word]
+        ahead = np.minimum(numbers - self._before[word], WORD_BITS).astype(np.int8)
+        for passed in range(int(ahead.max(initial=0))):
+            left &= left - (ahead > passed)
+        return word * WORD_BITS + _lowest(left)
+
+
+    def next_places(self, at: Column) -> Column:
+        """Where the first bit at or behind each place is; anywhere where there is none."""
+        import numpy as np
+
+        word = at // WORD_BITS
+        left = self._words[word] >> (at % WORD_BITS).astype(np.uint64)
+        found = at + _lowest(left)
+        further = np.flatnonzero(left == 0)
+        if len(further):
+            found[further] = self.places(self._before[word[further] + 1])
+        return found
+
+
+def _lowest(words: Words) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """How many bits are below the lowest that is set; 64 where none is."""
     import numpy as np
 
-    counts = np.bitwise_count(words)
-    before = np.cumsum(counts, dtype=np.int64) - counts
-    number = at // WORD_BITS
-    low = (_bit(1) << (at % WORD_BITS).astype(np.uint64)) - _bit(1)
-    return before[number] + np.bitwise_count(words[number] & low)
+    found: np.ndarray[Any, np.dtype[np.uint8]] = np.bitwise_count((words - _bit(1)) & ~words)
+    return found
 
 
 def cleared(words: Words, start: int) -> Words:
-    """The bits from ``start`` on."""
-    if not start:
-        return words
+    """The bits from ``start`` on, as words of their own."""
     kept = words.copy()
     number, bit = divmod(start, WORD_BITS)
     kept[:number] = 0
@@ -293,12 +339,10 @@ def moved_up(words: Words, count: int) -> Words:
 
     whole, rest = divmod(count, WORD_BITS)
     moved = np.zeros_like(words)
-    stop = max(0, len(words) - whole)
-    moved[whole:] = words[:stop]
+    kept = words[: max(0, len(words) - whole)]
+    np.left_shift(kept, _bit(rest), out=moved[whole:])
     if rest:
-        carried = moved[:-1] >> _bit(WORD_BITS - rest)
-        moved <<= _bit(rest)
-        moved[1:] |= carried
+        moved[whole + 1 :] |= kept[:-1] >> _bit(WORD_BITS - rest)
     return moved
 
 
@@ -308,12 +352,10 @@ def moved_down(words: Words, count: int) -> Words:
 
     whole, rest = divmod(count, WORD_BITS)
     moved = np.zeros_like(words)
-    stop = max(0, len(words) - whole)
-    moved[:stop] = words[whole:]
+    kept = words[whole:]
+    np.right_shift(kept, _bit(rest), out=moved[: len(kept)])
     if rest:
-        carried = moved[1:] << _bit(WORD_BITS - rest)
-        moved >>= _bit(rest)
-        moved[:-1] |= carried
+        moved[: max(0, len(kept) - 1)] |= kept[1:] << _bit(WORD_BITS - rest)
     return moved
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from insitu.formats.cells import Cells
-from insitu.formats.csv_bits import bits, cleared, places, ranks
+from insitu.formats.csv_bits import WORD_BITS, Ranked, bits, count, first_bit, places
 from insitu.formats.csv_dialect import CR, LF, Dialect
 from insitu.formats.csv_faults import misplaced
 from insitu.formats.csv_quotes import marks, states_around
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from insitu.formats.cells import Bytes, Column, Mask
     from insitu.formats.csv_sieve import Sieve
     from insitu.formats.csv_specials import Split
+
+
+# Rows are handed out in batches of so many separators: 1 MiB for each column of offsets, however short cells are.
+_BATCH_SEPARATORS: Final = 1 << 17
 
 
 class Rows(NamedTuple):
@@ -117,7 +121,7 @@ def rows_between(
         raise misplaced(first + row, offset + int(starts[row]), offset + fault)
     second = np.zeros(len(last), np.int64)
     second[1:] = last[:-1] + 1
-    between = Between(separators, second, last, starts, stops)
+    between = Between(_of_listed(separators), second, last, starts, stops)
     return Rows(data, offset, first, starts, stops, ends, _cells(data, dialect, wanted, between, closed))
 
 
@@ -130,23 +134,46 @@ def calm_rows(
     offset: int,
     first: int,
     sieve: Sieve | None,
-) -> Rows | None:
-    """The rows of data whose separators are known.
+) -> Iterator[Rows]:
+    """Yields the rows of data whose separators are known, in batches of some ten thousand separators.
 
     Args:
         found: what separates them, and nothing ahead of ``begin``, where the first row starts.
         offset: where the data is in the file.
         first: index of the first row.
         sieve: what rows are let through; None: all.
-
-    Returns:
-        None where no row is let through.
     """
+    import numpy as np
+
     if sieve is not None:
-        held = cleared(sieve.places(data, found.around, begin), begin)
-        return _sifted(data, dialect, wanted, found, begin, offset, first, places(held))
-    listed = places(found.separators if wanted else found.row_ends)
-    return rows_between(data[begin:], dialect, wanted, listed - begin, data[listed], offset + begin, first)
+        held = sieve.places(data, found.around, begin)
+        if 2 * len(held) < count(found.row_ends):
+            if len(held):
+                yield _sifted(data, dialect, wanted, found, begin, offset, first, held)
+            return
+    for start, stop in pairwise((begin, *_cuts(found), len(data))):
+        if start < stop:
+            words = slice(start // WORD_BITS, -(-stop // WORD_BITS))
+            listed = places((found.separators if wanted else found.row_ends)[words]) + words.start * WORD_BITS
+            listed = listed[slice(*np.searchsorted(listed, (start, stop)))]
+            part = data[start:stop]
+            rows = rows_between(part, dialect, wanted, listed - start, data[listed], offset + start, first)
+            yield rows
+            first += len(rows)
+
+
+def _cuts(found: Split) -> list[int]:
+    """Where batches of rows end, the last one left out."""
+    import numpy as np
+
+    before = np.cumsum(np.bitwise_count(found.separators), dtype=np.int64)
+    wanted = np.searchsorted(before, np.arange(_BATCH_SEPARATORS, int(before[-1]), _BATCH_SEPARATORS))
+    cuts = {}
+    for word in wanted.tolist():
+        end = first_bit(found.row_ends[word:])
+        if end >= 0:
+            cuts[word * WORD_BITS + end + 1] = None
+    return list(cuts)
 
 
 def _sifted(
@@ -158,32 +185,31 @@ def _sifted(
     offset: int,
     first: int,
     held: Column,
-) -> Rows | None:
-    """As ``calm_rows``, only the rows that hold some places, which are ascending."""
+) -> Rows:
+    """As ``calm_rows``, only the rows that hold some places: at least one, ascending."""
     import numpy as np
 
-    if not len(held):
-        return None
-    size = len(data)
-    separators, row_ends, _around = found
-    numbers = ranks(row_ends, held)
+    row_ends, separators = Ranked(found.row_ends), Ranked(found.separators)
+    numbers = row_ends.numbers(held)
     numbers = numbers[np.flatnonzero(np.diff(numbers, prepend=-1))]
-    bounds = np.concatenate(([begin], places(row_ends) + 1, [size]))
-    starts, ends = bounds[numbers], bounds[numbers + 1]
-    listed = np.append(places(separators), size)
-    second, last = ranks(separators, np.stack((starts, ends - 1)))
-    ended = bool(numbers[-1] + 2 < len(bounds))
+    ended = bool(numbers[-1] < len(row_ends))
+    starts, ends = row_ends.places(numbers - 1) + 1, row_ends.places(numbers) + 1
+    if not numbers[0]:
+        starts[0] = begin
+    if not ended:
+        ends[-1] = len(data)
+    second, last = separators.numbers(starts), separators.numbers(ends - 1)
     last[-1] += not ended
     stops = _stops(data, dialect, starts, ends, ended)
-    cells = _cells(data, dialect, wanted, Between(listed, second, last, starts, stops), None)
+    cells = _cells(data, dialect, wanted, Between(_of_ranked(separators), second, last, starts, stops), None)
     return Rows(data, offset, first, starts, stops, ends, cells, numbers)
 
 
 class Between(NamedTuple):
     """Rows and what separates their cells."""
 
-    separators: Column
-    """Delimiters and line ends outside quotes; the end of the data, where it ends the last row."""
+    around: Callable[[Column], tuple[Column, Column]]
+    """Where those before some, by number, and those themselves are: delimiters and line ends outside quotes."""
     second: Column
     """Which of them each row's first cell stops at, its line end included."""
     last: Column
@@ -236,6 +262,18 @@ def _stops(data: Bytes, dialect: Dialect, starts: Column, ends: Column, ended: b
     return stops
 
 
+def _of_listed(separators: Column) -> Callable[[Column], tuple[Column, Column]]:
+    return lambda at: (separators[at - 1], separators[at])
+
+
+def _of_ranked(separators: Ranked) -> Callable[[Column], tuple[Column, Column]]:
+    def around(at: Column) -> tuple[Column, Column]:
+        before = separators.places(at - 1)
+        return before, separators.next_places(before + 1)
+
+    return around
+
+
 def _cells(
     data: Bytes, dialect: Dialect, wanted: tuple[int, ...], between: Between, closed: Mask | None
 ) -> dict[int, Cells]:
@@ -246,7 +284,7 @@ def _cells(
     """
     import numpy as np
 
-    separators, second, last, starts, stops = between
+    around, second, last, starts, stops = between
     if not wanted or not len(starts):
         empty = np.zeros(0, np.int64)
         return {column: _made(data, dialect, empty, empty, None, None) for column in wanted}
@@ -257,8 +295,9 @@ def _cells(
         if missing is not None and not missing.any():
             missing = None
         at = np.minimum(own, last)
-        low = starts if column == 0 else separators[at - 1] + 1
-        high = np.where(at == last, stops, separators[at])
+        before, high = around(at)
+        low = starts if column == 0 else before + 1
+        high = np.where(at == last, stops, high)
         if missing is not None:
             low = np.where(missing, stops, low)
             high = np.where(missing, stops, high)

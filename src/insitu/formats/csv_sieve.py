@@ -8,17 +8,17 @@ may still be a wrong one (the text may be in another column), but none is held b
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import or_
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from insitu.formats.csv_bits import moved_down, moved_up, where
+from insitu.formats.condition_batch import written_alike
+from insitu.formats.csv_bits import WORD_BITS, cleared, moved_up, places, where
 
 if TYPE_CHECKING:
-    from insitu.formats.cells import Bytes
+    from insitu.formats.cells import Bytes, Column
     from insitu.formats.csv_bits import Words
+    from insitu.formats.csv_dialect import Dialect
 
-# Each text costs two passes over the data; splitting every row costs as much as some ten.
+# Each costs a pass over the data; splitting every row costs as much as some ten.
 TEXTS_MAX: Final = 4
 
 
@@ -28,16 +28,48 @@ class Sieve(NamedTuple):
     texts: tuple[bytes, ...]
     """As they are written; none is empty."""
 
-    def places(self, data: Bytes, around: Words, begin: int) -> Words:
-        """Where cells can begin that are one of the texts.
+    @classmethod
+    def of(cls, texts: tuple[bytes, ...] | None, dialect: Dialect, encoding: str) -> Sieve | None:
+        """The sieve for texts (in UTF-8) of which some cell is one in all rows that are wanted.
+
+        Returns:
+            None where such cells can be written otherwise, or looking for them would not pay.
+        """
+        if not texts or len(texts) > TEXTS_MAX or not all(texts) or dialect.escape is not None:
+            return None
+        plain = written_alike(texts, encoding, dialect.quote or b'"')
+        return cls(texts) if plain else None
+
+    def places(self, data: Bytes, around: Words, begin: int) -> Column:
+        """Where cells can begin that are one of the texts, in order.
 
         Args:
             around: delimiters, line ends and quotes of the data, wherever they are.
             begin: where the first row starts.
         """
-        behind = moved_up(around, 1)
-        number, bit = divmod(begin, 64)
-        behind[number] |= type(behind[number])(1 << bit)
-        bytes_of = {byte: where(data, byte) for text in self.texts for byte in (text[0], text[-1])}
-        found = [bytes_of[text[0]] & moved_down(bytes_of[text[-1]], len(text) - 1) for text in self.texts]
-        return behind & reduce(or_, found)
+        import numpy as np
+
+        behind = cleared(moved_up(around, 1), begin)
+        number, bit = divmod(begin, WORD_BITS)
+        behind[number] |= np.uint64(1 << bit)
+        found = [self._beginning(data, behind & where(data, first), first) for first in self._firsts]
+        return found[0] if len(found) == 1 else np.sort(np.concatenate(found))
+
+    @property
+    def _firsts(self) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(text[0] for text in self.texts))
+
+    def _beginning(self, data: Bytes, begun: Words, first: int) -> Column:
+        """Where a text that begins with a byte may be, of the places where the byte is."""
+        import numpy as np
+
+        at = places(begun)
+        held = np.zeros(len(at), np.bool_)
+        for text in self.texts:
+            if text[0] == first:
+                middle, last = len(text) // 2, len(text) - 1
+                alike = at < len(data) - last
+                alike &= data.take(at + last, mode="clip") == text[last]
+                alike &= data.take(at + middle, mode="clip") == text[middle]
+                held |= alike
+        return at[held]

@@ -48,7 +48,9 @@ class Specials:
 
     def __init__(self, found: Bits) -> None:
         self._bits = found
+        # By whether the buffer begins in an open quote.
         self._calm: dict[bool, bool] = {}
+        self._ended: dict[bool, Words] = {}
 
     def outcomes(self) -> tuple[Outcome | None, ...]:
         """What the buffer does to each state; None for those that it is not calm begun in.
@@ -73,25 +75,28 @@ class Specials:
         found = self._bits
         if found.quotes is not None and is_set(found.quotes, 0):
             return state in (*_OPENING, QUOTED)
-        return state != CLOSED or found.dialect.lenient or is_set(found.ends | found.delimiters, 0)
+        return state != CLOSED or found.dialect.lenient or is_set(found.around, 0)
 
     def split(self, state: int) -> Split | None:
         """What separates rows and cells; None where it is not calm begun in that state."""
         if not self.is_calm(state):
             return None
-        found, quoted = self._bits, state == QUOTED
-        separators = found.ends | found.delimiters
-        around = separators if found.quotes is None else separators | found.quotes
-        outside = found.outside(quoted)
-        return Split(separators & outside, found.ends & outside, around)
+        found, row_ends = self._bits, self._row_ends(state == QUOTED)
+        delimiters = found.delimiters & found.outside(state == QUOTED)
+        return Split(row_ends | delimiters, row_ends, found.around)
 
     def _outcome(self, state: int, ends: tuple[int, int] | None) -> Outcome | None:
         return Outcome(self._left(state), *ends) if ends and self.is_calm(state) else None
 
     def _ends(self, quoted: bool) -> tuple[int, int]:
         """How many line ends are outside quotes, and where the first is (-1 for none), if begun so."""
-        ends = self._bits.ends & self._bits.outside(quoted)
+        ends = self._row_ends(quoted)
         return count(ends), first_bit(ends)
+
+    def _row_ends(self, quoted: bool) -> Words:
+        if quoted not in self._ended:
+            self._ended[quoted] = self._bits.ends & self._bits.outside(quoted)
+        return self._ended[quoted]
 
     def _alternates(self, quoted: bool) -> bool:
         """Whether quotes that open, and in a strict dialect such that close, have special bytes beside them.
@@ -113,7 +118,7 @@ class Specials:
         """The state behind the last byte."""
         found = self._bits
         last = len(found.data) - 1
-        if not is_set(found.outside(state == QUOTED), last):
+        if is_set(found.inside, last) != (state == QUOTED):
             return QUOTED
         if is_set(found.ends, last):
             return START

@@ -14,7 +14,6 @@ from insitu.errors import FunctionError, InsituError
 from insitu.formats.condition_batch import Batch
 from insitu.formats.csv_dialect import Dialect
 from insitu.views.csv_mass import short_error, spelled
-from insitu.views.csv_scan import scan_rows
 from insitu.views.csv_selection import Selection
 
 if TYPE_CHECKING:
@@ -62,9 +61,8 @@ class CsvApply:
         def work(rows: Rows) -> _Picked:
             return _picked(rows, selection.chosen(rows), columns, selection.encoding, self.null_empty)
 
-        wanted = (*selection.columns, *columns.values())
-        passed = scan_rows(source, self.dialect, wanted, work, progress=progress, cancel=cancel)
-        for picked in passed:
+        wanted = columns.values()
+        for picked in selection.scan(source, self.dialect, wanted, work, progress, cancel):
             edits = sorted(self._edits(picked, source, len(selection.header)))
             if edits:
                 yield varied(edits)

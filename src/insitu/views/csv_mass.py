@@ -17,7 +17,6 @@ from insitu.errors import ExpectationError, FormatError, NoMatchError, RequestEr
 from insitu.formats.condition_batch import Batch
 from insitu.formats.csv_cells import rendered
 from insitu.formats.csv_dialect import Dialect
-from insitu.views.csv_scan import scan_rows
 from insitu.views.csv_selection import Selection, merged
 
 if TYPE_CHECKING:
@@ -88,12 +87,8 @@ class CsvUpdate:
             chosen = selection.chosen(rows)
             return _Found(self._edits(rows, chosen, targets, selection), len(chosen))
 
-        wanted = (*selection.columns, *columns)
-        yield from _counted(
-            scan_rows(source, self.dialect, wanted, work, progress=progress, cancel=cancel),
-            self.expect,
-            source.path,
-        )
+        found = selection.scan(source, self.dialect, columns, work, progress, cancel)
+        yield from _counted(found, self.expect, source.path)
 
     def _edits(
         self, rows: Rows, chosen: Column, targets: Mapping[int, _Value], selection: Selection
@@ -152,11 +147,8 @@ class CsvDelete:
             starts, stops = merged(rows.starts[chosen] + rows.offset, rows.ends[chosen] + rows.offset)
             return _Found(Uniform(starts, stops, b""), len(chosen))
 
-        yield from _counted(
-            scan_rows(source, self.dialect, selection.columns, work, progress=progress, cancel=cancel),
-            self.expect,
-            source.path,
-        )
+        found = selection.scan(source, self.dialect, (), work, progress, cancel)
+        yield from _counted(found, self.expect, source.path)
 
 
 def spelled(text: bytes, dialect: Dialect, width: int = 2) -> Spelling:
