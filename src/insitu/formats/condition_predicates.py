@@ -376,7 +376,7 @@ def _winnowed(parts: tuple[Predicate, ...], batch: Batch, rows: Column, *, keep:
 
 
 def required_texts(predicate: Predicate) -> tuple[bytes, ...] | None:
-    """Texts of which some column is one, to the byte, wherever a predicate is true; None where none are known."""
+    """Texts of which some column is one, byte by byte, wherever a predicate is true; None: none are known."""
     match predicate:
         case CompareTexts(sign="=", left=TextColumn(case=None), right=bytes(text)):
             return (text,)

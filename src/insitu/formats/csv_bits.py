@@ -31,7 +31,7 @@ WORD_BITS: Final = 64
 _EVEN_RUNS: Final = 32
 
 # Below the 128 KiB from which malloc takes memory from the kernel; a multiple of a word's bytes.
-_BLOCK_BYTES: Final = 96 << 10
+_BLOCK_BYTES: Final = 512 << 10
 
 
 class Bits(NamedTuple):
@@ -274,11 +274,11 @@ class Ranked:
             left &= left - (ahead > passed)
         return word * WORD_BITS + _lowest(left)
 
-
     def next_places(self, at: Column) -> Column:
         """Where the first bit at or behind each place is; anywhere where there is none."""
         import numpy as np
 
+        at = np.minimum(at, len(self._words) * WORD_BITS - 1)
         word = at // WORD_BITS
         left = self._words[word] >> (at % WORD_BITS).astype(np.uint64)
         found = at + _lowest(left)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from insitu.formats.csv_specials import Split
 
 
-# Rows are handed out in batches of so many separators: 1 MiB for each column of offsets, however short cells are.
+# Rows are handed out in batches of so many separators, however short cells: 1 MiB for a column of offsets.
 _BATCH_SEPARATORS: Final = 1 << 17
 
 
@@ -35,7 +35,7 @@ class Rows(NamedTuple):
     offset: int
     """Where ``data[0]`` is in the file."""
     first: int
-    """Index among the data rows of the file, from 0, of the first row, or of that numbers are counted from."""
+    """Index, among the data rows of the file, of the first row, or of that from which numbers count."""
     starts: Column
     stops: Column
     """Where rows stop, the line end excluded, in ``data``."""
@@ -49,13 +49,9 @@ class Rows(NamedTuple):
     def __len__(self) -> int:
         return len(self.starts)
 
-    def indexes(self, rows: Column) -> Column:
+    def in_file(self, rows: Column) -> Column:
         """The indexes of some of these among the data rows of the file."""
         return self.first + (rows if self.numbers is None else self.numbers[rows])
-
-    def index(self, row: int) -> int:
-        """The index of one of these among the data rows of the file."""
-        return self.first + (row if self.numbers is None else int(self.numbers[row]))
 
 
 def split_rows(
@@ -121,7 +117,9 @@ def rows_between(
         raise misplaced(first + row, offset + int(starts[row]), offset + fault)
     second = np.zeros(len(last), np.int64)
     second[1:] = last[:-1] + 1
-    between = Between(_of_listed(separators), second, last, starts, stops)
+    between = Between(
+        lambda at: separators[at - 1], lambda _low, at: separators[at], second, last, starts, stops
+    )
     return Rows(data, offset, first, starts, stops, ends, _cells(data, dialect, wanted, between, closed))
 
 
@@ -168,7 +166,7 @@ def _cuts(found: Split) -> list[int]:
 
     before = np.cumsum(np.bitwise_count(found.separators), dtype=np.int64)
     wanted = np.searchsorted(before, np.arange(_BATCH_SEPARATORS, int(before[-1]), _BATCH_SEPARATORS))
-    cuts = {}
+    cuts: dict[int, None] = {}
     for word in wanted.tolist():
         end = first_bit(found.row_ends[word:])
         if end >= 0:
@@ -199,17 +197,33 @@ def _sifted(
     if not ended:
         ends[-1] = len(data)
     second, last = separators.numbers(starts), separators.numbers(ends - 1)
-    last[-1] += not ended
+    if not ended:
+        last[-1] = len(separators)
     stops = _stops(data, dialect, starts, ends, ended)
-    cells = _cells(data, dialect, wanted, Between(_of_ranked(separators), second, last, starts, stops), None)
+    cells = _cells(
+        data,
+        dialect,
+        wanted,
+        Between(
+            lambda at: separators.places(at - 1),
+            lambda low, _at: separators.next_places(low),
+            second,
+            last,
+            starts,
+            stops,
+        ),
+        None,
+    )
     return Rows(data, offset, first, starts, stops, ends, cells, numbers)
 
 
 class Between(NamedTuple):
     """Rows and what separates their cells."""
 
-    around: Callable[[Column], tuple[Column, Column]]
-    """Where those before some, by number, and those themselves are: delimiters and line ends outside quotes."""
+    before: Callable[[Column], Column]
+    """Where the separators before those of some numbers are; anywhere for number 0."""
+    behind: Callable[[Column, Column], Column]
+    """Where those of some numbers are, for where what precedes them starts and the numbers."""
     second: Column
     """Which of them each row's first cell stops at, its line end included."""
     last: Column
@@ -262,18 +276,6 @@ def _stops(data: Bytes, dialect: Dialect, starts: Column, ends: Column, ended: b
     return stops
 
 
-def _of_listed(separators: Column) -> Callable[[Column], tuple[Column, Column]]:
-    return lambda at: (separators[at - 1], separators[at])
-
-
-def _of_ranked(separators: Ranked) -> Callable[[Column], tuple[Column, Column]]:
-    def around(at: Column) -> tuple[Column, Column]:
-        before = separators.places(at - 1)
-        return before, separators.next_places(before + 1)
-
-    return around
-
-
 def _cells(
     data: Bytes, dialect: Dialect, wanted: tuple[int, ...], between: Between, closed: Mask | None
 ) -> dict[int, Cells]:
@@ -284,7 +286,7 @@ def _cells(
     """
     import numpy as np
 
-    around, second, last, starts, stops = between
+    before, behind, second, last, starts, stops = between
     if not wanted or not len(starts):
         empty = np.zeros(0, np.int64)
         return {column: _made(data, dialect, empty, empty, None, None) for column in wanted}
@@ -295,9 +297,8 @@ def _cells(
         if missing is not None and not missing.any():
             missing = None
         at = np.minimum(own, last)
-        before, high = around(at)
-        low = starts if column == 0 else before + 1
-        high = np.where(at == last, stops, high)
+        low = starts if column == 0 else before(at) + 1
+        high = np.where(at == last, stops, behind(low, at))
         if missing is not None:
             low = np.where(missing, stops, low)
             high = np.where(missing, stops, high)

@@ -27,6 +27,8 @@ class Sieve(NamedTuple):
 
     texts: tuple[bytes, ...]
     """As they are written; none is empty."""
+    behind: bytes
+    """The bytes of which one stands behind such a cell's text."""
 
     @classmethod
     def of(cls, texts: tuple[bytes, ...] | None, dialect: Dialect, encoding: str) -> Sieve | None:
@@ -38,7 +40,7 @@ class Sieve(NamedTuple):
         if not texts or len(texts) > TEXTS_MAX or not all(texts) or dialect.escape is not None:
             return None
         plain = written_alike(texts, encoding, dialect.quote or b'"')
-        return cls(texts) if plain else None
+        return cls(texts, dialect.delimiter + (dialect.quote or b"") + b"\r\n") if plain else None
 
     def places(self, data: Bytes, around: Words, begin: int) -> Column:
         """Where cells can begin that are one of the texts, in order.
@@ -65,11 +67,13 @@ class Sieve(NamedTuple):
 
         at = places(begun)
         held = np.zeros(len(at), np.bool_)
+        closing = np.zeros(256, np.bool_)
+        closing[list(self.behind)] = True
         for text in self.texts:
             if text[0] == first:
-                middle, last = len(text) // 2, len(text) - 1
-                alike = at < len(data) - last
-                alike &= data.take(at + last, mode="clip") == text[last]
-                alike &= data.take(at + middle, mode="clip") == text[middle]
-                held |= alike
+                stops = at + len(text)
+                alike = closing[data.take(stops, mode="clip")] | (stops == len(data))
+                for place in {len(text) // 2, len(text) - 1}:
+                    alike &= data.take(at + place, mode="clip") == text[place]
+                held |= alike & (stops <= len(data))
         return at[held]

@@ -133,4 +133,4 @@ def _picked(
         missing = nowhere if cells.missing is None else cells.missing[chosen]
         places = cells.starts[chosen] + rows.offset, cells.stops[chosen] + rows.offset
         spans[name] = places, quoted, missing
-    return _Picked(rows.indexes(chosen), rows.starts[chosen] + rows.offset, texts, spans)
+    return _Picked(rows.in_file(chosen), rows.starts[chosen] + rows.offset, texts, spans)

@@ -195,8 +195,8 @@ def _absent(rows: Rows, cells: Cells, at: Column, name: str, value: _Value, shor
         return np.zeros(len(at), np.bool_)
     absent = cells.missing[at]
     if short == "refuse" and value.text and absent.any():
-        row = int(at[absent.argmax()])
-        raise short_error(rows.index(row), rows.offset + int(rows.starts[row]), name)
+        row = at[absent][:1]
+        raise short_error(int(rows.in_file(row)[0]), rows.offset + int(rows.starts[row][0]), name)
     return absent
 
 

@@ -283,15 +283,16 @@ class _Window:
 
     def _split(self, data: Bytes, begun: int, left: int) -> Split | None:
         """What separates the rows of the window and of what was read behind it, where both are calm."""
-        own, dialect = self.table.specials, self._dialect
-        if own is None or len(data) == self._span.size:
-            return own and own.split(begun)
-        if self._span.size % WORD_BITS:
-            whole = specials(data, dialect, -1, delimiters=True)
-            return whole and whole.split(begun)
-        behind = specials(data[self._span.size :], dialect, -1, delimiters=True)
-        splits = own.split(begun), behind and behind.split(left)
-        return splits[0].then(splits[1]) if splits[0] and splits[1] else None
+        own, dialect, size = self.table.specials, self._dialect, self._span.size
+        if own is not None and len(data) > size and size % WORD_BITS:
+            own = specials(data, dialect, -1, delimiters=True)
+            size = len(data)
+        found = None if own is None else own.split(begun)
+        if found is None or len(data) == size:
+            return found
+        behind = specials(data[size:], dialect, -1, delimiters=True)
+        rest = None if behind is None else behind.split(left)
+        return None if rest is None else found.then(rest)
 
     def _extended(self, stop: int) -> bytearray:
         """The window and what follows it up to an offset."""

@@ -90,9 +90,7 @@ class Selection:
             columns: those whose cells are wanted besides what the condition looks at.
         """
         wanted = (*self.columns, *columns)
-        return scan_rows(
-            source, dialect, wanted, work, sieve=self.sieve, progress=progress, cancel=cancel
-        )
+        return scan_rows(source, dialect, wanted, work, sieve=self.sieve, progress=progress, cancel=cancel)
 
     def chosen(self, rows: Rows) -> Column:
         """Which of these rows the condition is true of."""
@@ -196,7 +194,7 @@ def _written(rows: Rows, chosen: Column) -> Matches:
     view = rows.data.data
     runs = merged(starts, stops)
     data = b"".join(view[start:stop] for start, stop in zip(*(run.tolist() for run in runs), strict=True))
-    return Matches(rows.indexes(chosen), starts + rows.offset, stops + rows.offset, data)
+    return Matches(rows.in_file(chosen), starts + rows.offset, stops + rows.offset, data)
 
 
 def merged(starts: Column, stops: Column) -> tuple[Column, Column]:
