@@ -182,7 +182,7 @@ def written_tables(draw: st.DrawFn) -> tuple[bytes, Dialect]:
 
 
 @given(written_tables(), st.sets(st.sampled_from(SIFTED), min_size=1, max_size=3), WIDTHS)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_a_sieve_holds_back_no_row_with_one_of_its_texts(
     written: tuple[bytes, Dialect], texts: set[bytes], window_bytes: int
 ) -> None:

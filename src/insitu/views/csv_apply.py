@@ -12,8 +12,9 @@ from insitu.core.replacements import Replacements, varied
 from insitu.core.spans import Span
 from insitu.errors import FunctionError, InsituError
 from insitu.formats.condition_batch import Batch
+from insitu.formats.csv_cells import spelled
 from insitu.formats.csv_dialect import Dialect
-from insitu.views.csv_mass import short_error, spelled
+from insitu.views.csv_mass import short_error
 from insitu.views.csv_selection import Selection
 
 if TYPE_CHECKING:
