@@ -16,7 +16,7 @@ from insitu.formats.csv_cells import decoded, parse_row, rendered
 from insitu.formats.csv_dialect import Dialect
 from insitu.formats.csv_scan import Rows
 from insitu.formats.csv_sieve import Sieve
-from insitu.formats.csv_specials import specials
+from insitu.formats.csv_specials import outcomes, specials
 from insitu.formats.csv_states import START
 from insitu.formats.csv_tables import row_ends, table
 from insitu.views.csv_scan import scan_rows
@@ -140,6 +140,19 @@ def test_what_is_calm_does_what_the_tables_say(
         split = quick.split(state)
         assert split is not None
         assert places(split.row_ends).tolist() == row_ends(array, dialect, state, following).tolist()
+
+
+@given(st.lists(st.one_of(MESSY, TIDY), min_size=3).map(b"".join), DIALECTS, st.sampled_from((64, 128, 50)))
+@settings(max_examples=200, deadline=None)
+def test_stretches_told_together_do_what_each_does_alone(data: bytes, dialect: Dialect, unit: int) -> None:
+    array = np.frombuffer(data, np.uint8)
+    told = list(outcomes(array, dialect, ord("a"), unit))
+    starts = range(0, len(data), unit)
+    assert len(told) == len(starts)
+    for start, listed in zip(starts, told, strict=True):
+        following = (data + b"a")[min(start + unit, len(data))]
+        exact = table(array[start : start + unit], dialect, following)
+        assert all(outcome in (None, exact[state]) for state, outcome in enumerate(listed))
 
 
 def test_well_written_csv_is_calm() -> None:

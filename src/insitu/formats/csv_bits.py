@@ -54,6 +54,33 @@ class Bits(NamedTuple):
     behind_any: Words
     """Bytes behind a separator or quote; the first byte too, unless the buffer begins in a cell's text."""
 
+    def part(self, start: int, stop: int) -> Bits:
+        """The bits of ``data[start:stop]``; ``start`` is a multiple of 64, and nothing is escaped.
+
+        Whether its first byte is behind a separator is known, unless it is that of the whole buffer.
+        """
+        words = slice(start // WORD_BITS, -(-stop // WORD_BITS))
+        quotes, inside = self.quotes, self.inside[words]
+        if quotes is not None:
+            quotes = quotes[words]
+            if start and is_set(self.inside, start - 1):
+                inside = ~inside
+            if not quotes.any():
+                quotes, inside = None, quotes
+        following = int(self.data[stop]) if stop < len(self.data) else self.following
+        return Bits(
+            self.data[start:stop],
+            self.dialect,
+            following,
+            None,
+            self.ends[words],
+            self.delimiters[words],
+            quotes,
+            inside,
+            self.around[words],
+            self.behind_any[words],
+        )
+
     def strays(self, quoted: bool) -> Words:
         """First quotes of stray runs, if the buffer begins so."""
         if self.quotes is None:

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from insitu.formats.csv_specials import Split
 
 
-# Rows are handed out in batches of so many separators, however short cells: 1 MiB for a column of offsets.
-_BATCH_SEPARATORS: Final = 1 << 17
+# Rows are handed out in batches of so many separators: half a MiB for a column of offsets, however short
+# cells are.
+_BATCH_SEPARATORS: Final = 1 << 16
 
 
 class Rows(NamedTuple):
@@ -144,8 +145,8 @@ def calm_rows(
     import numpy as np
 
     if sieve is not None:
-        held = sieve.places(data, found.around, begin)
-        if 2 * len(held) < count(found.row_ends):
+        held = sieve.places(data, found.around, begin, count(found.row_ends) // 2)
+        if held is not None:
             if len(held):
                 yield _sifted(data, dialect, wanted, found, begin, offset, first, held)
             return

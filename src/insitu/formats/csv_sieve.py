@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from insitu.formats.condition_batch import written_alike
-from insitu.formats.csv_bits import WORD_BITS, cleared, moved_up, places, where
+from insitu.formats.csv_bits import WORD_BITS, cleared, count, moved_up, places, where
 
 if TYPE_CHECKING:
     from insitu.formats.cells import Bytes, Column
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 # Each costs a pass over the data; splitting every row costs as much as some ten.
 TEXTS_MAX: Final = 4
+
+
+# So many places are looked at closer, however few rows there are.
+_PLACES_MIN: Final = 1 << 14
 
 
 class Sieve(NamedTuple):
@@ -42,20 +46,27 @@ class Sieve(NamedTuple):
         plain = written_alike(texts, encoding, dialect.quote or b'"')
         return cls(texts, dialect.delimiter + (dialect.quote or b"") + b"\r\n") if plain else None
 
-    def places(self, data: Bytes, around: Words, begin: int) -> Column:
-        """Where cells can begin that are one of the texts, in order.
+    def places(self, data: Bytes, around: Words, begin: int, most: int) -> Column | None:
+        """Where cells can begin that are one of the texts, in order; None for too many to be of use.
 
         Args:
             around: delimiters, line ends and quotes of the data, wherever they are.
             begin: where the first row starts.
+            most: with how many places it would still pay.
         """
         import numpy as np
 
         behind = cleared(moved_up(around, 1), begin)
         number, bit = divmod(begin, WORD_BITS)
         behind[number] |= np.uint64(1 << bit)
-        found = [self._beginning(data, behind & where(data, first), first) for first in self._firsts]
-        return found[0] if len(found) == 1 else np.sort(np.concatenate(found))
+        found = []
+        for first in self._firsts:
+            begun = behind & where(data, first)
+            if count(begun) > max(most, _PLACES_MIN):
+                return None
+            found.append(self._beginning(data, begun, first))
+        places_of_all = found[0] if len(found) == 1 else np.sort(np.concatenate(found))
+        return places_of_all if len(places_of_all) <= most else None
 
     @property
     def _firsts(self) -> tuple[int, ...]:

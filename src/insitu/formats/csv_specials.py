@@ -8,9 +8,10 @@ whether a separator counts is the parity of the quotes before it. What is not ca
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from insitu.formats.csv_bits import Bits, bits, cleared, count, first_bit, is_set
+from insitu.formats.csv_bits import WORD_BITS, Bits, bits, cleared, count, first_bit, is_set
 from insitu.formats.csv_dialect import Dialect
 from insitu.formats.csv_states import CLOSED, FIELD, QUOTED, START, STATES, TEXT, Outcome
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 # States in which a quote at the very beginning opens.
 _OPENING: Final = (START, FIELD, CLOSED)
+
+
+_UNKNOWN: Final = (None,) * STATES
 
 
 class Split(NamedTuple):
@@ -51,6 +55,10 @@ class Specials:
         # By whether the buffer begins in an open quote.
         self._calm: dict[bool, bool] = {}
         self._ended: dict[bool, Words] = {}
+
+    def part(self, start: int, stop: int) -> Specials:
+        """The same for ``data[start:stop]``; ``start`` is a multiple of 64."""
+        return Specials(self._bits.part(start, stop))
 
     def outcomes(self) -> tuple[Outcome | None, ...]:
         """What the buffer does to each state; None for those that it is not calm begun in.
@@ -140,6 +148,26 @@ def specials(data: Bytes, dialect: Dialect, following: int, *, delimiters: bool)
         return None
     found = bits(data, dialect, TEXT, following, delimiters=delimiters)
     return Specials(found) if found.escaped is None else None
+
+
+def outcomes(
+    data: Bytes, dialect: Dialect, following: int, unit: int
+) -> Iterator[tuple[Outcome | None, ...]]:
+    """Yields what each stretch of so many bytes does to each state; None where it is not calm begun so.
+
+    Args:
+        following: the byte behind the data; -1 at the end of the file.
+        unit: how long a stretch is; the last one may be shorter.
+    """
+    whole = None if unit % WORD_BITS else specials(data, dialect, following, delimiters=False)
+    for at in range(0, len(data), unit):
+        stop = min(at + unit, len(data))
+        if whole is not None:
+            found: Specials | None = whole.part(at, stop)
+        else:
+            behind = int(data[stop]) if stop < len(data) else following
+            found = specials(data[at:stop], dialect, behind, delimiters=False)
+        yield _UNKNOWN if found is None else found.outcomes()
 
 
 class LazyTable:
