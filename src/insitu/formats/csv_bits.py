@@ -60,13 +60,13 @@ class Bits(NamedTuple):
         Whether its first byte is behind a separator is known, unless it is that of the whole buffer.
         """
         words = slice(start // WORD_BITS, -(-stop // WORD_BITS))
-        quotes, inside = self.quotes, self.inside[words]
-        if quotes is not None:
-            quotes = quotes[words]
-            if start and is_set(self.inside, start - 1):
-                inside = ~inside
-            if not quotes.any():
-                quotes, inside = None, quotes
+        quotes = None if self.quotes is None else self.quotes[words]
+        inside = self.inside[words]
+        if start and is_set(self.inside, start - 1):
+            inside = ~inside
+        if not inside.any():
+            # No quote opens, so there is none.
+            quotes = None
         following = int(self.data[stop]) if stop < len(self.data) else self.following
         return Bits(
             self.data[start:stop],
