@@ -273,6 +273,38 @@ def test_a_condition_is_true_where_sqlite_says_so(
     assert parsed.evaluate(used, "utf-8").tolist() == said_by_sqlite(condition.sql, table)
 
 
+@given(st.one_of(conditions, st.builds(in_parentheses, st.just("AND"), memberships(), conditions)), tables)
+@settings(max_examples=200, deadline=None)
+def test_where_a_condition_is_true_some_column_is_a_text_it_requires(
+    condition: Both, table: list[tuple[Value, ...]]
+) -> None:
+    required = Condition.parse(condition.ours).required_texts
+    if required is not None:
+        for row, true in zip(table, said_by_sqlite(condition.sql, table), strict=True):
+            assert not true or set(required).intersection(row)
+
+
+@pytest.mark.parametrize(
+    ("text", "required"),
+    [
+        ("a = 'x' and b > 1", (b"x",)),
+        ("b > 1 and 'x' = a", (b"x",)),
+        ("a in ('x', 'y') and b = 'z'", (b"z",)),
+        ("a = 'x' or b in ('y', 'x')", (b"x", b"y")),
+        ("not (a <> 'x' or b <> 'y')", (b"x",)),
+        ("a = 'x' or b > 1", None),
+        ("a <> 'x'", None),
+        ("not a = 'x'", None),
+        ("lower(a) = 'x'", None),
+        ("a like 'x'", None),
+        ("a = 1", None),
+        ("a >= 'x'", None),
+    ],
+)
+def test_what_a_condition_requires(text: str, required: tuple[bytes, ...] | None) -> None:
+    assert Condition.parse(text).required_texts == required
+
+
 @given(conditions, tables)
 @settings(max_examples=100, deadline=None)
 def test_empty_cells_are_null_on_request(condition: Both, table: list[tuple[Value, ...]]) -> None:

@@ -6,14 +6,17 @@ import csv
 import io
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from insitu.errors import FormatError
+from insitu.formats.csv_bits import Ranked, cleared, moved_down, moved_up, places, where
 from insitu.formats.csv_cells import decoded, parse_row, rendered
 from insitu.formats.csv_dialect import Dialect
 from insitu.formats.csv_scan import Rows
-from insitu.formats.csv_specials import specials
+from insitu.formats.csv_sieve import Sieve
+from insitu.formats.csv_specials import outcomes, specials
 from insitu.formats.csv_states import START
 from insitu.formats.csv_tables import row_ends, table
 from insitu.views.csv_scan import scan_rows
@@ -134,10 +137,22 @@ def test_what_is_calm_does_what_the_tables_say(
         if outcome is None:
             continue
         assert outcome == exact[state]
-        places, kinds = quick.separators(state) or ()
-        assert bytes(kinds) == bytes(array[places])
-        ends = row_ends(array, dialect, state, following)
-        assert places[kinds == ord("\n")].tolist() == ends.tolist()
+        split = quick.split(state)
+        assert split is not None
+        assert places(split.row_ends).tolist() == row_ends(array, dialect, state, following).tolist()
+
+
+@given(st.lists(st.one_of(MESSY, TIDY), min_size=3).map(b"".join), DIALECTS, st.sampled_from((64, 128, 50)))
+@settings(max_examples=200, deadline=None)
+def test_stretches_told_together_do_what_each_does_alone(data: bytes, dialect: Dialect, unit: int) -> None:
+    array = np.frombuffer(data, np.uint8)
+    told = list(outcomes(array, dialect, ord("a"), unit))
+    starts = range(0, len(data), unit)
+    assert len(told) == len(starts)
+    for start, listed in zip(starts, told, strict=True):
+        following = (data + b"a")[min(start + unit, len(data))]
+        exact = table(array[start : start + unit], dialect, following)
+        assert all(outcome in (None, exact[state]) for state, outcome in enumerate(listed))
 
 
 def test_well_written_csv_is_calm() -> None:
@@ -149,3 +164,118 @@ def test_well_written_csv_is_calm() -> None:
             and quick.outcome(START) == table(data, Dialect(lenient=lenient), ord("a"))[START]
         )
         assert quick.outcome(START) is not None
+
+
+SIFTED = (b"ab", b"b", b"a,b", b"a\nb", "\u00e4".encode(), b"abbbbbbbbbbbbbb")
+CELLS = st.sampled_from(
+    (*SIFTED, b"", b"a", b"abc", b"x", b"aab", b"ab ", b'a"b', b"abxxxxxxxxxxxbb", b"c" * 70)
+)
+WIDTHS = st.one_of(st.integers(1, 200), st.sampled_from((64, 128, 192)))
+
+
+@st.composite
+def written_tables(draw: st.DrawFn) -> tuple[bytes, Dialect]:
+    """Rows as programs write them, with cells that are looked for, and maybe a mistake."""
+    dialect = draw(DIALECTS.filter(lambda dialect: dialect.quote is not None))
+    ending = draw(st.sampled_from((b"\r",) if dialect.newline == "\r" else (b"\n", b"\r\n")))
+    rows = draw(st.lists(st.lists(st.tuples(CELLS, st.booleans()), min_size=1, max_size=4), max_size=40))
+    lines = [
+        dialect.delimiter.join(rendered(value, dialect, quoted=quoted) for value, quoted in row)
+        for row in rows
+    ]
+    data = ending.join(lines) + draw(st.sampled_from((b"", ending)))
+    if draw(st.booleans()):
+        at = draw(st.integers(0, len(data)))
+        data = (
+            data[:at]
+            + draw(st.sampled_from((dialect.quote or b"", b"b", b"\n", dialect.delimiter)))
+            + data[at:]
+        )
+    return data, dialect
+
+
+@given(written_tables(), st.sets(st.sampled_from(SIFTED), min_size=1, max_size=3), WIDTHS)
+@settings(max_examples=300, deadline=None)
+def test_a_sieve_holds_back_no_row_with_one_of_its_texts(
+    written: tuple[bytes, Dialect], texts: set[bytes], window_bytes: int
+) -> None:
+    data, dialect = written
+    sieve = Sieve.of(tuple(texts), dialect, "utf-8")
+    if sieve is None:
+        assert dialect.escape is not None
+        return
+    expected = read(data, dialect)
+    source = Source(BytesReader(data), Encoding("utf-8"), "f.csv")
+    columns = range(max((len(row.cells) for row in expected.rows), default=0) + 1)
+
+    def seen(rows: Rows) -> list[tuple[int, Row]]:
+        return list(zip(rows.in_file(np.arange(len(rows))).tolist(), found(rows), strict=True))
+
+    try:
+        passed = scan_rows(source, dialect, columns, seen, sieve=sieve, window_bytes=window_bytes)
+        through = dict(pair for batch in passed for pair in batch)
+    except FormatError:
+        assert not expected.closed or (expected.fault >= 0 and not dialect.lenient)
+        return
+    for index, row in through.items():
+        assert row == expected.rows[index]
+    for index, row in enumerate(expected.rows):
+        parsed = parse_row(data[row.start : row.end], dialect)
+        if texts.intersection(decoded(parsed, at, dialect) for at in range(len(parsed.cells))):
+            assert index in through
+
+
+def test_a_sieve_holds_back_what_has_none_of_its_texts() -> None:
+    rows = [b'%d,"abc,ab c",%s\n' % (number, b"ab" if number % 50 == 3 else b"c") for number in range(500)]
+    source = Source(BytesReader(b"".join(rows)), Encoding("utf-8"), "f.csv")
+    sieve = Sieve.of((b"ab",), Dialect(), "utf-8")
+    dialect = Dialect(header=False)
+
+    def numbers(rows: Rows) -> list[int]:
+        return [int(rows.cells[0].raw(at)) for at in range(len(rows))]
+
+    for window_bytes in (64, 1000, 1 << 20):
+        passed = scan_rows(source, dialect, (0,), numbers, sieve=sieve, window_bytes=window_bytes)
+        through = [number for batch in passed for number in batch]
+        assert set(range(3, 500, 50)) <= set(through)
+        assert len(through) < 30 or window_bytes == 64
+
+
+@pytest.mark.parametrize(
+    ("texts", "dialect", "encoding"),
+    [
+        (None, Dialect(), "utf-8"),
+        ((), Dialect(), "utf-8"),
+        ((b"a", b""), Dialect(), "utf-8"),
+        ((b'a"b',), Dialect(), "utf-8"),
+        ((b"a'b",), Dialect(quote=b"'"), "utf-8"),
+        ((b"ab",), Dialect(escape=b"\\"), "utf-8"),
+        (("\u00e4".encode(),), Dialect(), "latin-1"),
+        ((b"a", b"b", b"c", b"d", b"e"), Dialect(), "utf-8"),
+    ],
+)
+def test_there_is_no_sieve_where_a_cell_can_be_written_otherwise_or_it_would_not_pay(
+    texts: tuple[bytes, ...] | None, dialect: Dialect, encoding: str
+) -> None:
+    assert Sieve.of(texts, dialect, encoding) is None
+
+
+@given(st.binary(max_size=400), st.integers(0, 300))
+@settings(max_examples=100, deadline=None)
+def test_bits_are_found_by_number_and_by_place(data: bytes, shift: int) -> None:
+    array = np.frombuffer(data + b"\0", np.uint8)
+    words = np.concatenate([where(array, byte) for byte in (1, 0)])
+    listed = np.flatnonzero(np.unpackbits(words.view(np.uint8), bitorder="little"))
+    assert places(words).tolist() == listed.tolist()
+    ranked = Ranked(words)
+    numbers = np.arange(len(ranked))
+    assert len(ranked) == len(listed)
+    assert ranked.places(numbers).tolist() == listed.tolist()
+    at = np.arange(len(words) * 64)
+    assert ranked.numbers(at).tolist() == np.searchsorted(listed, at).tolist()
+    before_last = at[: int(listed[-1]) + 1]
+    assert ranked.next_places(before_last).tolist() == listed[np.searchsorted(listed, before_last)].tolist()
+    size = len(words) * 64
+    assert places(moved_up(words, shift)).tolist() == [p + shift for p in listed.tolist() if p + shift < size]
+    assert places(moved_down(words, shift)).tolist() == [p - shift for p in listed.tolist() if p >= shift]
+    assert places(cleared(words, min(shift, size))).tolist() == [p for p in listed.tolist() if p >= shift]

@@ -23,8 +23,12 @@ TIME_UNKNOWN = 0
 # Spans closer than this are read together: a page more costs less than another call.
 NEAR_BYTES = 4096
 
-# Fewer splices than this are walked in Python; more are worth importing NumPy (about 95 ms).
+# Fewer splices than this are walked in Python; more are worth importing NumPy (about 95 ms). Of so many,
+# spans some pages apart are read together, too: to read what lies between them costs less than to walk
+# through groups that are too small to be gathered at once.
 _VECTOR_SPLICES = 1 << 12
+_VECTOR_NEAR_TIMES = 4
+_VECTOR_GROUP_SPLICES = 1 << 8
 
 # The history is weighed after an operation that stores so much, and after every so many small ones.
 LARGE_BYTES = 1 << 20
@@ -152,12 +156,12 @@ def _near(block: Block) -> Iterator[tuple[int, int]]:
 
 
 def _near_by_columns(block: Block) -> Iterator[tuple[int, int]]:
-    """As ``_near``, without a step for each splice."""
+    """As ``_near`` for many splices, without a step for each."""
     import numpy as np
 
     starts = vector(block.starts)
     stops = starts + np.diff(vector(block.olds))
-    apart = np.flatnonzero(starts[1:] - stops[:-1] >= NEAR_BYTES) + 1
+    apart = np.flatnonzero(starts[1:] - stops[:-1] >= _VECTOR_NEAR_TIMES * NEAR_BYTES) + 1
     for low, high in pairwise((0, *apart.tolist(), len(starts))):
         first = low
         while first < high:
@@ -170,7 +174,8 @@ def _taken(block: Block, first: int, last: int, data: bytes) -> bytes:
     """What some splices replace, from the bytes from the first to the last of them."""
     begin, olds = block.starts[first], block.olds
     size = olds[first + 1] - olds[first]
-    if last - first >= _VECTOR_SPLICES and olds[last] - olds[first] == size * (last - first):
+    many = len(block.starts) >= _VECTOR_SPLICES and last - first >= _VECTOR_GROUP_SPLICES
+    if many and olds[last] - olds[first] == size * (last - first):
         import numpy as np
 
         if (np.diff(vector(olds)[first : last + 1]) == size).all():

@@ -10,7 +10,8 @@ Rows are all rows, a header included, numbered from 0; what the byte order mark 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from contextlib import closing
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -24,7 +25,7 @@ from insitu.engine.site import Site
 from insitu.errors import InternalError, SpanError, StaleError
 from insitu.formats.csv_dialect import Dialect
 from insitu.formats.csv_faults import misplaced, unclosed
-from insitu.formats.csv_specials import specials
+from insitu.formats.csv_specials import outcomes
 from insitu.formats.csv_states import ESCAPED_QUOTED, QUOTED, START, STATES, Outcome
 from insitu.formats.csv_tables import row_ends, table
 from insitu.scan.windows import WINDOW_BYTES, Window, parallel, window_at
@@ -261,8 +262,6 @@ class RowIndex:
 # The size of a granule, and what it does to each state; None where that is yet to be told.
 _Made = tuple[int, tuple[Outcome | None, ...]]
 
-_UNKNOWN: Final = (None,) * STATES
-
 
 class _Scan:
     """Granules made from left to right; each begins in the state that the one before left."""
@@ -278,7 +277,7 @@ class _Scan:
         unit, dialect = self.granules.granule_bytes, self._dialect
 
         def work(window: Window) -> list[_Made]:
-            return list(_made(window, dialect, unit))
+            return _made(window, dialect, unit)
 
         window_bytes = unit * max(1, WINDOW_BYTES // unit)
         passes = parallel(
@@ -334,17 +333,15 @@ def row_index_kind(site: Site, dialect: Dialect) -> Kind[RowIndex]:
     )
 
 
-def _made(window: Window, dialect: Dialect, unit: int) -> Iterator[_Made]:
-    """Yields the size of each granule of a window, and what it does to each state, as far as that is easy."""
+def _made(window: Window, dialect: Dialect, unit: int) -> list[_Made]:
+    """The size of each granule of a window, and what it does to each state, as far as that is easy."""
     import numpy as np
 
-    own, behind = np.frombuffer(window.own, np.uint8), _following(window)
-    for at in range(0, len(own), unit):
-        part = own[at : at + unit]
-        following = int(own[at + unit]) if at + unit < len(own) else behind
-        skipped = max(0, len(dialect.bom) - (window.span.start + at))
-        found = specials(part[skipped:], dialect, following, delimiters=False)
-        yield len(part), _UNKNOWN if found is None else found.outcomes()
+    own, following = np.frombuffer(window.own, np.uint8), _following(window)
+    sizes = [min(unit, len(own) - at) for at in range(0, len(own), unit)]
+    if window.span.start >= len(dialect.bom):
+        return list(zip(sizes, outcomes(own, dialect, following, unit), strict=True))
+    return [(size, (None,) * STATES) for size in sizes]
 
 
 def _following(window: Window) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from insitu.formats.condition_numbers import Numbers, read_numbers
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from insitu.formats.cells import Cells, Column, Mask
 
 _ASCII: Final = bytes(range(128))
+_UTF8: Final = ("utf-8", "ascii")
 
 
 class Batch:
@@ -22,7 +23,7 @@ class Batch:
     def __init__(self, cells: Mapping[str, Cells], encoding: str, null_empty: bool) -> None:
         self._cells = cells
         self._codec = codecs.lookup(encoding).name
-        self._utf8 = self._codec in ("utf-8", "ascii")
+        self._utf8 = self._codec in _UTF8
         self._holds_ascii = self._utf8 or _holds_ascii(self._codec)
         self._null_empty = null_empty
 
@@ -83,9 +84,9 @@ class Batch:
 
     def _tell_apart(self, cells: Cells, sought: tuple[bytes, ...]) -> bool:
         """Whether no text is written as another of ``sought`` is, nor one of them in two ways."""
-        if cells.kind == "json" or cells.escape is not None or not self._holds_ascii:
+        if cells.kind == "json" or cells.escape is not None:
             return False
-        return not any(cells.quote in text or not (self._utf8 or text.isascii()) for text in sought)
+        return written_alike(sought, self._codec, cells.quote)
 
     def _odd(self, cells: Cells, rows: Column, written: Texts) -> Mask | None:
         """Where the text may be another than what is written; None: nowhere."""
@@ -128,6 +129,19 @@ class Batch:
         escape, quote = re.escape(cells.escape), re.escape(cells.quote)
         mark = rb"(?:%b|%b(?=%b))" % (escape, quote, quote) if quoted else escape
         return re.sub(mark + rb"(.)", rb"\1", raw, flags=re.DOTALL)
+
+
+def written_alike(texts: Iterable[bytes], encoding: str, quote: bytes) -> bool:
+    """Whether cells that stand for these texts, and no others, are written as their bytes, without escapes.
+
+    Args:
+        texts: in UTF-8.
+        quote: what is doubled in quoted cells.
+    """
+    codec = codecs.lookup(encoding).name
+    if codec in _UTF8:
+        return not any(quote in text for text in texts)
+    return _holds_ascii(codec) and all(text.isascii() and quote not in text for text in texts)
 
 
 def _json_text(raw: bytes) -> bytes:

@@ -373,3 +373,21 @@ def _winnowed(parts: tuple[Predicate, ...], batch: Batch, rows: Column, *, keep:
     found = np.zeros(len(rows), np.bool_)
     found[left] = True
     return found
+
+
+def required_texts(predicate: Predicate) -> tuple[bytes, ...] | None:
+    """Texts of which some column is one, byte by byte, wherever a predicate is true; None: none are known."""
+    match predicate:
+        case CompareTexts(sign="=", left=TextColumn(case=None), right=bytes(text)):
+            return (text,)
+        case TextAmong(text=TextColumn(case=None), members=members, negated=False):
+            return tuple(dict.fromkeys(members))
+        case All(parts=parts):
+            known = [texts for part in parts if (texts := required_texts(part)) is not None]
+            return min(known, key=len, default=None)
+        case Any_(parts=parts):
+            listed = [required_texts(part) for part in parts]
+            if any(texts is None for texts in listed):
+                return None
+            return tuple(dict.fromkeys(text for texts in listed for text in texts or ()))
+    return None

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 from insitu.errors import ConditionError
 from insitu.formats.condition_batch import Batch
 from insitu.formats.condition_compile import compiled
-from insitu.formats.condition_predicates import Predicate
+from insitu.formats.condition_predicates import Predicate, required_texts
 from insitu.formats.condition_syntax import columns_of, parse
 
 if TYPE_CHECKING:
@@ -65,6 +65,11 @@ class Condition:
             ConditionError: there is no such column, or more than one.
         """
         return tuple(column_index(name, header) for name in self.columns)
+
+    @property
+    def required_texts(self) -> tuple[bytes, ...] | None:
+        """Texts (UTF-8) of which some column is one wherever it is true; None where none are known."""
+        return required_texts(self._predicate)
 
     def evaluate(self, cells: Mapping[str, Cells], encoding: str) -> Mask:
         """Where the condition is true: neither false nor NULL.

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
     Words: TypeAlias = np.ndarray[Any, np.dtype[np.uint64]]
 
-_WORD_BITS: Final = 64
+WORD_BITS: Final = 64
 
 # So many stray runs of even length are stepped over one by one before the general way is taken.
 _EVEN_RUNS: Final = 32
 
 # Below the 128 KiB from which malloc takes memory from the kernel; a multiple of a word's bytes.
-_BLOCK_BYTES: Final = 96 << 10
+_BLOCK_BYTES: Final = 512 << 10
 
 
 class Bits(NamedTuple):
@@ -49,8 +49,37 @@ class Bits(NamedTuple):
     """None: there is none."""
     inside: Words
     """Parity of the quotes up to each byte, itself included."""
+    around: Words
+    """Line ends, delimiters (if wanted, or if there is a quote) and quotes."""
     behind_any: Words
     """Bytes behind a separator or quote; the first byte too, unless the buffer begins in a cell's text."""
+
+    def part(self, start: int, stop: int) -> Bits:
+        """The bits of ``data[start:stop]``; ``start`` is a multiple of 64, and nothing is escaped.
+
+        Whether its first byte is behind a separator is known, unless it is that of the whole buffer.
+        """
+        words = slice(start // WORD_BITS, -(-stop // WORD_BITS))
+        quotes = None if self.quotes is None else self.quotes[words]
+        inside = self.inside[words]
+        if start and is_set(self.inside, start - 1):
+            inside = ~inside
+        if not inside.any():
+            # No quote opens, so there is none.
+            quotes = None
+        following = int(self.data[stop]) if stop < len(self.data) else self.following
+        return Bits(
+            self.data[start:stop],
+            self.dialect,
+            following,
+            None,
+            self.ends[words],
+            self.delimiters[words],
+            quotes,
+            inside,
+            self.around[words],
+            self.behind_any[words],
+        )
 
     def strays(self, quoted: bool) -> Words:
         """First quotes of stray runs, if the buffer begins so."""
@@ -64,6 +93,21 @@ class Bits(NamedTuple):
         """Bytes outside quotes, if the buffer begins so and there is no odd stray run."""
         return self.inside if quoted else ~self.inside
 
+    def dangling(self) -> Words:
+        """Quotes that may not close in a strict dialect, for what follows them.
+
+        What follows the last byte is judged where the next buffer begins.
+        """
+        if self.quotes is None:
+            return self.inside
+        last = len(self.data) - 1
+        found = self.quotes & ~moved_down(self.around, 1)
+        found[last // WORD_BITS] &= ~(_bit(1) << _bit(last % WORD_BITS))
+        if self.dialect.newline != "\r" and found.any():
+            # A CR before an LF is part of the line end.
+            found &= ~moved_down(_pairs(self.data, self.following), 1)
+        return found
+
     def faults(self) -> tuple[int, int]:
         """Where the first quote or text is that a strict dialect does not allow; -1 for none.
 
@@ -72,14 +116,7 @@ class Bits(NamedTuple):
         """
         if self.quotes is None:
             return -1, -1
-        allowed = self.ends | self.delimiters | self.quotes
-        if self.dialect.newline != "\r":
-            allowed |= _pairs(self.data, self.following)
-        # Quotes that nothing allowed follows may not close. What follows the last byte is judged where the
-        # next buffer begins.
-        last = len(self.data) - 1
-        dangling = self.quotes & ~_moved_down(allowed)
-        dangling[last // _WORD_BITS] &= ~(_bit(1) << _bit(last % _WORD_BITS))
+        dangling = self.dangling()
         return self._fault(dangling, False), self._fault(dangling, True)
 
     def _fault(self, dangling: Words, quoted: bool) -> int:
@@ -102,7 +139,7 @@ def bits(data: Bytes, dialect: Dialect, state: int, following: int, *, delimiter
     escaped = escaped_bytes(data, dialect)
     kept = None if escaped is None else ~_packed(escaped[:-1])
     ends = _ends(data, dialect, following)
-    quotes = None if dialect.quote is None else _where(data, dialect.quote[0])
+    quotes = None if dialect.quote is None else where(data, dialect.quote[0])
     if kept is not None:
         ends &= kept
         if quotes is not None:
@@ -112,48 +149,53 @@ def bits(data: Bytes, dialect: Dialect, state: int, following: int, *, delimiter
         quotes = None
     commas = inside
     if delimiters or quotes is not None:
-        commas = _where(data, dialect.delimiter[0])
+        commas = where(data, dialect.delimiter[0])
         if kept is not None:
             commas &= kept
+    around = ends | commas
     if quotes is not None:
         inside = _parity(quotes)
-        behind_any = _moved_up(ends | commas | quotes)
+        around |= quotes
+        behind_any = moved_up(around, 1)
         if state != TEXT:
             behind_any[0] |= _bit(1)
-    return Bits(data, dialect, following, escaped, ends, commas, quotes, inside, behind_any)
+    return Bits(data, dialect, following, escaped, ends, commas, quotes, inside, around, behind_any)
 
 
 def _parity(quotes: Words) -> Words:
     """Of each bit, whether the number of set ones up to it is odd."""
     import numpy as np
 
-    parity = quotes.copy()
-    for step in (1, 2, 4, 8, 16, 32):
-        parity ^= parity << _bit(step)
-    carried = np.bitwise_xor.accumulate(parity >> _bit(_WORD_BITS - 1))
-    parity[1:] ^= np.negative(carried[:-1])
+    parity: Words = quotes ^ (quotes << _bit(1))
+    shifted = np.empty_like(parity)
+    for step in (2, 4, 8, 16, 32):
+        np.left_shift(parity, _bit(step), out=shifted)
+        parity ^= shifted
+    # A word whose last bit is set, and only such a one, turns all behind it around.
+    turns = parity.view(np.int64) >> np.int64(WORD_BITS - 1)
+    parity[1:] ^= np.bitwise_xor.accumulate(turns).view(np.uint64)[:-1]
     return parity
 
 
 def _ends(data: Bytes, dialect: Dialect, following: int) -> Words:
     """Line ends, each told by its last byte."""
     if dialect.newline == "\r":
-        return _where(data, CR)
-    feeds = _where(data, LF)
+        return where(data, CR)
+    feeds = where(data, LF)
     if dialect.newline == "\n":
         return feeds
-    return feeds | (_where(data, CR) & ~_pairs(data, following))
+    return feeds | (where(data, CR) & ~_pairs(data, following))
 
 
 def _pairs(data: Bytes, following: int) -> Words:
     """Each CR that an LF follows."""
-    pairs = _where(data, CR)
+    pairs = where(data, CR)
     if not pairs.any():
         return pairs
-    paired = pairs & _moved_down(_where(data, LF))
+    paired = pairs & moved_down(where(data, LF), 1)
     last = len(data) - 1
     if data[last] == CR and following == LF:
-        paired[last // _WORD_BITS] |= _bit(1) << _bit(last % _WORD_BITS)
+        paired[last // WORD_BITS] |= _bit(1) << _bit(last % WORD_BITS)
     return paired
 
 
@@ -161,7 +203,7 @@ def first_bit(words: Words) -> int:
     """Where the first bit is set; -1 for none."""
     number = int((words != 0).argmax())
     word = int(words[number])
-    return number * _WORD_BITS + (word & -word).bit_length() - 1 if word else -1
+    return number * WORD_BITS + (word & -word).bit_length() - 1 if word else -1
 
 
 def first_odd(found: Bits, quoted: bool) -> int | None:
@@ -178,14 +220,14 @@ def first_odd(found: Bits, quoted: bool) -> int | None:
             size += 1
         if size % 2:
             return at
-        rest[at // _WORD_BITS] &= ~(_bit(1) << _bit(at % _WORD_BITS))
+        rest[at // WORD_BITS] &= ~(_bit(1) << _bit(at % WORD_BITS))
     return None
 
 
 def joined(head: Words, tail: Words, at: int) -> Words:
     """The bits before ``at`` of one, and from there on of the other."""
     words = tail.copy()
-    number, bit = divmod(at, _WORD_BITS)
+    number, bit = divmod(at, WORD_BITS)
     words[:number] = head[:number]
     low = (_bit(1) << _bit(bit)) - _bit(1)
     words[number] = (head[number] & low) | (tail[number] & ~low)
@@ -199,15 +241,103 @@ def count(words: Words) -> int:
     return int(np.bitwise_count(words).sum())
 
 
-def places(words: Words, size: int) -> Column:
-    """Where bits are set."""
+def places(words: Words) -> Column:
+    """Where bits are set, in order.
+
+    The lowest bit of each word is taken, then the next lowest of those that have one: quicker than to look
+    at every bit, as long as few are set.
+    """
     import numpy as np
 
-    flags = np.unpackbits(words.view(np.uint8), count=size, bitorder="little")
-    return np.flatnonzero(flags.view(np.bool_))
+    at = np.flatnonzero(words != 0)
+    left = words[at]
+    counts = np.bitwise_count(left)
+    slots = np.cumsum(counts, dtype=np.int64)
+    found = np.empty(int(slots[-1]) if len(slots) else 0, np.int64)
+    slots -= counts
+    at *= WORD_BITS
+    while len(left):
+        found[slots] = at + _lowest(left)
+        left &= left - _bit(1)
+        more = np.flatnonzero(left != 0)
+        if len(more) < len(left):
+            at, left, slots = at[more], left[more], slots[more]
+        slots += 1
+    return found
 
 
-def _where(data: Bytes, byte: int) -> Words:
+class Ranked:
+    """Set bits by number, from 0, without a list of them all."""
+
+    def __init__(self, words: Words) -> None:
+        import numpy as np
+
+        counts = np.bitwise_count(words)
+        self._words = words
+        self._before = np.zeros(len(words) + 1, np.int64)
+        np.cumsum(counts, out=self._before[1:])
+        # In which word each bit is: quicker to list than to search for, where some thousands are asked for.
+        self._word = np.repeat(np.arange(len(words), dtype=np.int32), counts)
+
+    def __len__(self) -> int:
+        return len(self._word)
+
+    def numbers(self, at: Column) -> Column:
+        """How many bits are set before each of these places."""
+        import numpy as np
+
+        word = at // WORD_BITS
+        low = (_bit(1) << (at % WORD_BITS).astype(np.uint64)) - _bit(1)
+        return self._before[word] + np.bitwise_count(self._words[word] & low)
+
+    def places(self, numbers: Column) -> Column:
+        """Where the bits of these numbers are; anywhere for numbers of none.
+
+        Cost: a step for each bit ahead of it in its word.
+        """
+        import numpy as np
+
+        if not len(self):
+            return numbers
+        word = self._word.take(numbers, mode="clip").astype(np.int64)
+        left = self._words[word]
+        ahead = np.minimum(numbers - self._before[word], WORD_BITS).astype(np.int8)
+        for passed in range(int(ahead.max(initial=0))):
+            left &= left - (ahead > passed)
+        return word * WORD_BITS + _lowest(left)
+
+    def next_places(self, at: Column) -> Column:
+        """Where the first bit at or behind each place is; anywhere where there is none."""
+        import numpy as np
+
+        at = np.minimum(at, len(self._words) * WORD_BITS - 1)
+        word = at // WORD_BITS
+        left = self._words[word] >> (at % WORD_BITS).astype(np.uint64)
+        found = at + _lowest(left)
+        further = np.flatnonzero(left == 0)
+        if len(further):
+            found[further] = self.places(self._before[word[further] + 1])
+        return found
+
+
+def _lowest(words: Words) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """How many bits are below the lowest that is set; 64 where none is."""
+    import numpy as np
+
+    found: np.ndarray[Any, np.dtype[np.uint8]] = np.bitwise_count((words - _bit(1)) & ~words)
+    return found
+
+
+def cleared(words: Words, start: int) -> Words:
+    """The bits from ``start`` on, as words of their own."""
+    kept = words.copy()
+    number, bit = divmod(start, WORD_BITS)
+    kept[:number] = 0
+    kept[number : number + 1] &= ~((_bit(1) << _bit(bit)) - _bit(1))
+    return kept
+
+
+def where(data: Bytes, byte: int) -> Words:
     """Where a byte is.
 
     Compared in blocks: a block of flags is small enough to stay in the cache, and to come from memory that
@@ -215,7 +345,7 @@ def _where(data: Bytes, byte: int) -> Words:
     """
     import numpy as np
 
-    whole = np.zeros(-(-len(data) // _WORD_BITS) * 8, np.uint8)
+    whole = np.zeros(-(-len(data) // WORD_BITS) * 8, np.uint8)
     flags = np.empty(min(_BLOCK_BYTES, len(data)), np.bool_)
     for at in range(0, len(data), _BLOCK_BYTES):
         block = data[at : at + _BLOCK_BYTES]
@@ -230,28 +360,40 @@ def _packed(mask: Mask) -> Words:
     import numpy as np
 
     packed = np.packbits(mask, bitorder="little")
-    whole = np.zeros(-(-len(mask) // _WORD_BITS) * 8, np.uint8)
+    whole = np.zeros(-(-len(mask) // WORD_BITS) * 8, np.uint8)
     whole[: len(packed)] = packed
     return whole.view("<u8")
 
 
-def _moved_up(words: Words) -> Words:
-    """Every bit one place further."""
-    moved: Words = words << _bit(1)
-    moved[1:] |= words[:-1] >> _bit(_WORD_BITS - 1)
+def moved_up(words: Words, count: int) -> Words:
+    """Every bit so many places further."""
+    import numpy as np
+
+    whole, rest = divmod(count, WORD_BITS)
+    moved = np.zeros_like(words)
+    kept = words[: max(0, len(words) - whole)]
+    np.left_shift(kept, _bit(rest), out=moved[whole:])
+    if rest:
+        moved[whole + 1 :] |= kept[:-1] >> _bit(WORD_BITS - rest)
     return moved
 
 
-def _moved_down(words: Words) -> Words:
-    """Every bit one place back."""
-    moved: Words = words >> _bit(1)
-    moved[:-1] |= words[1:] << _bit(_WORD_BITS - 1)
+def moved_down(words: Words, count: int) -> Words:
+    """Every bit so many places back."""
+    import numpy as np
+
+    whole, rest = divmod(count, WORD_BITS)
+    moved = np.zeros_like(words)
+    kept = words[whole:]
+    np.right_shift(kept, _bit(rest), out=moved[: len(kept)])
+    if rest:
+        moved[: max(0, len(kept) - 1)] |= kept[1:] << _bit(WORD_BITS - rest)
     return moved
 
 
 def is_set(words: Words, at: int) -> bool:
     """Whether one bit is."""
-    return bool(int(words[at // _WORD_BITS]) >> at % _WORD_BITS & 1)
+    return bool(int(words[at // WORD_BITS]) >> at % WORD_BITS & 1)
 
 
 def _bit(number: int) -> np.uint64:

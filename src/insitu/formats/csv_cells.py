@@ -88,6 +88,30 @@ def rendered(value: bytes, dialect: Dialect, *, quoted: bool, alone: bool = Fals
     return quote + inside.replace(quote, (quote if escape is None else escape) + quote) + quote
 
 
+class Spelling(NamedTuple):
+    """How a value is written."""
+
+    bare: bytes
+    """In a cell without quotes: with quotes where it needs them."""
+    inside: bytes
+    """Between the quotes of a cell that has them."""
+
+
+def spelled(text: bytes, dialect: Dialect, width: int = 2) -> Spelling:
+    """How a value is written in a dialect.
+
+    Args:
+        text: in the encoding of the file.
+        width: how many columns the file has. Where it is one, an empty cell would be a blank line, which
+            many readers skip: it is written in quotes.
+
+    Raises:
+        TextError: the dialect has no way to write it.
+    """
+    bare = rendered(text, dialect, quoted=False, alone=width == 1)
+    return Spelling(bare, bare if dialect.quote is None else rendered(text, dialect, quoted=True)[1:-1])
+
+
 def new_row(values: Sequence[bytes], neighbour: WrittenRow | None, ending: bytes, dialect: Dialect) -> bytes:
     """The bytes of a new row, its line end included.
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from insitu.formats.cells import Cells
-from insitu.formats.csv_bits import bits, places
+from insitu.formats.csv_bits import WORD_BITS, Ranked, bits, count, first_bit, places
 from insitu.formats.csv_dialect import CR, LF, Dialect
 from insitu.formats.csv_faults import misplaced
 from insitu.formats.csv_quotes import marks, states_around
@@ -16,13 +15,20 @@ from insitu.formats.csv_states import START
 
 if TYPE_CHECKING:
     from insitu.formats.cells import Bytes, Column, Mask
+    from insitu.formats.csv_sieve import Sieve
+    from insitu.formats.csv_specials import Split
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Rows:
-    """Consecutive whole rows of a file; all columns are as long as there are rows.
+# Rows are handed out in batches of so many separators: half a MiB for a column of offsets, however short
+# cells are.
+_BATCH_SEPARATORS: Final = 1 << 16
 
-    The rows tile the data: ``starts[0] == 0`` and ``starts[i + 1] == ends[i]``.
+
+class Rows(NamedTuple):
+    """Whole rows of a file, in order; all columns are as long as there are rows.
+
+    Unless some were held back (``numbers``), they tile the data: ``starts[0] == 0`` and ``starts[i + 1] ==
+    ends[i]``.
     """
 
     data: Bytes
@@ -30,7 +36,7 @@ class Rows:
     offset: int
     """Where ``data[0]`` is in the file."""
     first: int
-    """Index of the first row among the data rows of the file, from 0."""
+    """Index, among the data rows of the file, of the first row, or of that from which numbers count."""
     starts: Column
     stops: Column
     """Where rows stop, the line end excluded, in ``data``."""
@@ -38,9 +44,15 @@ class Rows:
     """Where rows stop, the line end included."""
     cells: dict[int, Cells]
     """Of the columns that were asked for, by index."""
+    numbers: Column | None = None
+    """Which rows these are, counted from ``first``; None: all."""
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    def in_file(self, rows: Column) -> Column:
+        """The indexes of some of these among the data rows of the file."""
+        return self.first + (rows if self.numbers is None else self.numbers[rows])
 
 
 def split_rows(
@@ -104,8 +116,121 @@ def rows_between(
     if fault >= 0:
         row = int(np.searchsorted(ends, fault, "right"))
         raise misplaced(first + row, offset + int(starts[row]), offset + fault)
-    cells = _cells(data, dialect, wanted, closed, separators, last, starts, stops)
-    return Rows(data, offset, first, starts, stops, ends, cells)
+    second = np.zeros(len(last), np.int64)
+    second[1:] = last[:-1] + 1
+    between = Between(
+        lambda at: separators[at - 1], lambda _low, at: separators[at], second, last, starts, stops
+    )
+    return Rows(data, offset, first, starts, stops, ends, _cells(data, dialect, wanted, between, closed))
+
+
+def calm_rows(
+    data: Bytes,
+    dialect: Dialect,
+    wanted: tuple[int, ...],
+    found: Split,
+    begin: int,
+    offset: int,
+    first: int,
+    sieve: Sieve | None,
+) -> Iterator[Rows]:
+    """Yields the rows of data whose separators are known, in batches of some ten thousand separators.
+
+    Args:
+        found: what separates them, and nothing ahead of ``begin``, where the first row starts.
+        offset: where the data is in the file.
+        first: index of the first row.
+        sieve: what rows are let through; None: all.
+    """
+    import numpy as np
+
+    if sieve is not None:
+        held = sieve.places(data, found.around, begin, count(found.row_ends) // 2)
+        if held is not None:
+            if len(held):
+                yield _sifted(data, dialect, wanted, found, begin, offset, first, held)
+            return
+    for start, stop in pairwise((begin, *_cuts(found), len(data))):
+        if start < stop:
+            words = slice(start // WORD_BITS, -(-stop // WORD_BITS))
+            listed = places((found.separators if wanted else found.row_ends)[words]) + words.start * WORD_BITS
+            listed = listed[slice(*np.searchsorted(listed, (start, stop)))]
+            part = data[start:stop]
+            rows = rows_between(part, dialect, wanted, listed - start, data[listed], offset + start, first)
+            yield rows
+            first += len(rows)
+
+
+def _cuts(found: Split) -> list[int]:
+    """Where batches of rows end, the last one left out."""
+    import numpy as np
+
+    before = np.cumsum(np.bitwise_count(found.separators), dtype=np.int64)
+    wanted = np.searchsorted(before, np.arange(_BATCH_SEPARATORS, int(before[-1]), _BATCH_SEPARATORS))
+    cuts: dict[int, None] = {}
+    for word in wanted.tolist():
+        end = first_bit(found.row_ends[word:])
+        if end >= 0:
+            cuts[word * WORD_BITS + end + 1] = None
+    return list(cuts)
+
+
+def _sifted(
+    data: Bytes,
+    dialect: Dialect,
+    wanted: tuple[int, ...],
+    found: Split,
+    begin: int,
+    offset: int,
+    first: int,
+    held: Column,
+) -> Rows:
+    """As ``calm_rows``, only the rows that hold some places: at least one, ascending."""
+    import numpy as np
+
+    row_ends, separators = Ranked(found.row_ends), Ranked(found.separators)
+    numbers = row_ends.numbers(held)
+    numbers = numbers[np.flatnonzero(np.diff(numbers, prepend=-1))]
+    ended = bool(numbers[-1] < len(row_ends))
+    starts, ends = row_ends.places(numbers - 1) + 1, row_ends.places(numbers) + 1
+    if not numbers[0]:
+        starts[0] = begin
+    if not ended:
+        ends[-1] = len(data)
+    second, last = separators.numbers(starts), separators.numbers(ends - 1)
+    if not ended:
+        last[-1] = len(separators)
+    stops = _stops(data, dialect, starts, ends, ended)
+    cells = _cells(
+        data,
+        dialect,
+        wanted,
+        Between(
+            lambda at: separators.places(at - 1),
+            lambda low, _at: separators.next_places(low),
+            second,
+            last,
+            starts,
+            stops,
+        ),
+        None,
+    )
+    return Rows(data, offset, first, starts, stops, ends, cells, numbers)
+
+
+class Between(NamedTuple):
+    """Rows and what separates their cells."""
+
+    before: Callable[[Column], Column]
+    """Where the separators before those of some numbers are; anywhere for number 0."""
+    behind: Callable[[Column, Column], Column]
+    """Where those of some numbers are, for where what precedes them starts and the numbers."""
+    second: Column
+    """Which of them each row's first cell stops at, its line end included."""
+    last: Column
+    """Which of them each row stops at, its line end included."""
+    starts: Column
+    stops: Column
 
 
 def _separated(data: Bytes, dialect: Dialect, delimiters: bool) -> tuple[Column, Mask | None, int]:
@@ -122,7 +247,7 @@ def _separated(data: Bytes, dialect: Dialect, delimiters: bool) -> tuple[Column,
     fault = -1 if dialect.lenient else found.faults()[0]
     if found.escaped is None and not found.strays(False).any():
         wanted = found.ends | found.delimiters if delimiters else found.ends
-        return places(wanted & found.outside(False), len(data)), None, fault
+        return places(wanted & found.outside(False)), None, fault
     general = marks(data, dialect, START, -1, delimiters=delimiters)
     if general.runs is None:
         return general.separators, None, fault
@@ -153,30 +278,19 @@ def _stops(data: Bytes, dialect: Dialect, starts: Column, ends: Column, ended: b
 
 
 def _cells(
-    data: Bytes,
-    dialect: Dialect,
-    wanted: tuple[int, ...],
-    closed: Mask | None,
-    separators: Column,
-    last: Column,
-    starts: Column,
-    stops: Column,
+    data: Bytes, dialect: Dialect, wanted: tuple[int, ...], between: Between, closed: Mask | None
 ) -> dict[int, Cells]:
     """The cells of columns.
 
     Args:
         closed: which quotes close cells; None: all at a cell's end do.
-        separators: delimiters and line ends outside quotes.
-        last: which of them end rows.
     """
     import numpy as np
 
+    before, behind, second, last, starts, stops = between
     if not wanted or not len(starts):
         empty = np.zeros(0, np.int64)
         return {column: _made(data, dialect, empty, empty, None, None) for column in wanted}
-    # Which separator precedes a row's second cell.
-    second = np.zeros(len(last), np.int64)
-    second[1:] = last[:-1] + 1
     cells = {}
     for column in wanted:
         own = second + column
@@ -184,8 +298,8 @@ def _cells(
         if missing is not None and not missing.any():
             missing = None
         at = np.minimum(own, last)
-        low = starts if column == 0 else separators[at - 1] + 1
-        high = np.where(at == last, stops, separators[at])
+        low = starts if column == 0 else before(at) + 1
+        high = np.where(at == last, stops, behind(low, at))
         if missing is not None:
             low = np.where(missing, stops, low)
             high = np.where(missing, stops, high)

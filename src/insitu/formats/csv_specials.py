@@ -1,57 +1,64 @@
-"""The bytes of a buffer that mean something, as a short list: the quickest way, for calm CSV.
+"""What a buffer does and where its separators are, from its bits alone: the quickest way, for calm CSV.
 
-CSV is *calm*, begun in a state, where every quote that opens has a separator or a quote before it and, in a
-strict dialect, every quote that closes has one behind it. Quotes then simply alternate, so that whether a
-separator counts is the parity of the quotes before it, and all that is left is done on the special bytes
-alone: some hundredths of the data. What is not calm, ``csv_tables`` and ``csv_quotes`` decide, exactly.
+CSV is *calm*, begun in a state, where nothing is escaped, every quote that opens has a separator or a quote
+before it and, in a strict dialect, every quote that closes has one behind it. Quotes then simply alternate:
+whether a separator counts is the parity of the quotes before it. What is not calm, ``csv_tables`` and
+``csv_quotes`` decide, exactly.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from insitu.formats.csv_dialect import CR, LF, Dialect
+from insitu.formats.csv_bits import WORD_BITS, Bits, bits, cleared, count, first_bit, is_set
+from insitu.formats.csv_dialect import Dialect
 from insitu.formats.csv_states import CLOSED, FIELD, QUOTED, START, STATES, TEXT, Outcome
 
 if TYPE_CHECKING:
-    from insitu.formats.cells import Bytes, Column, Mask
+    from insitu.formats.cells import Bytes
+    from insitu.formats.csv_bits import Words
 
 # States in which a quote at the very beginning opens.
 _OPENING: Final = (START, FIELD, CLOSED)
 
-# Data is compared in blocks whose flags stay in the cache, in memory that the process has: a fresh array for
-# a whole window costs a page fault for every 4 KiB.
-_BLOCK_BYTES: Final = 96 << 10
+
+_UNKNOWN: Final = (None,) * STATES
+
+
+class Split(NamedTuple):
+    """What separates the rows and cells of a buffer, one bit for each byte."""
+
+    separators: Words
+    """Delimiters and line ends outside quotes, a line end told by its last byte."""
+    row_ends: Words
+    """The line ends among them."""
+    around: Words
+    """Delimiters, line ends and quotes, wherever they are."""
+
+    def then(self, other: Split) -> Split:
+        """Of this buffer, which fills whole words, and of another one behind it."""
+        import numpy as np
+
+        return Split(*map(np.concatenate, zip(self, other, strict=True)))
+
+    def since(self, start: int) -> Split:
+        """The same without what separates ahead of an offset."""
+        return Split(cleared(self.separators, start), cleared(self.row_ends, start), self.around)
 
 
 class Specials:
-    """Line ends, quotes and, where they were wanted, delimiters of a buffer, in order.
+    """A buffer of at least one byte in which nothing is escaped."""
 
-    Args:
-        following: the byte behind the data; -1 at the end of the file.
-        places: where special bytes are.
-        kinds: the special bytes themselves.
-    """
-
-    def __init__(self, data: Bytes, dialect: Dialect, following: int, places: Column, kinds: Bytes) -> None:
-        import numpy as np
-
-        self._data = data
-        self._dialect = dialect
-        self._following = following
-        self._places = places
-        self._kinds = kinds
-        quotes = None if dialect.quote is None else kinds == dialect.quote[0]
-        if quotes is None or not quotes.any():
-            # Whether the number of quotes up to each, itself included, is odd; None: there is no quote.
-            self._inside: Mask | None = None
-            self._quotes = places[:0]
-            self._odd = np.zeros(0, np.bool_)
-        else:
-            self._inside = np.bitwise_xor.accumulate(quotes.view(np.uint8)).view(np.bool_)
-            self._quotes = places[quotes]
-            self._odd = self._inside[quotes]
+    def __init__(self, found: Bits) -> None:
+        self._bits = found
+        # By whether the buffer begins in an open quote.
         self._calm: dict[bool, bool] = {}
+        self._ended: dict[bool, Words] = {}
+
+    def part(self, start: int, stop: int) -> Specials:
+        """The same for ``data[start:stop]``; ``start`` is a multiple of 64."""
+        return Specials(self._bits.part(start, stop))
 
     def outcomes(self) -> tuple[Outcome | None, ...]:
         """What the buffer does to each state; None for those that it is not calm begun in.
@@ -61,53 +68,43 @@ class Specials:
         """
         outside = self._ends(False) if self._alternates(False) else None
         inside = None
-        if (outside is None or self._inside is None) and self._alternates(True):
+        if (outside is None or self._bits.quotes is None) and self._alternates(True):
             inside = self._ends(True)
         return tuple(self._outcome(state, inside if state == QUOTED else outside) for state in range(STATES))
 
     def outcome(self, state: int) -> Outcome | None:
         """What the buffer does to a state; None where it is not calm begun so."""
-        return self._outcome(state, self._ends(state == QUOTED)) if self._is_calm(state) else None
+        return self._outcome(state, self._ends(state == QUOTED)) if self.is_calm(state) else None
+
+    def is_calm(self, state: int) -> bool:
+        """Whether the buffer is calm begun in a state."""
+        if state > CLOSED or not self._alternates(state == QUOTED):
+            return False
+        found = self._bits
+        if found.quotes is not None and is_set(found.quotes, 0):
+            return state in (*_OPENING, QUOTED)
+        return state != CLOSED or found.dialect.lenient or is_set(found.around, 0)
+
+    def split(self, state: int) -> Split | None:
+        """What separates rows and cells; None where it is not calm begun in that state."""
+        if not self.is_calm(state):
+            return None
+        found, row_ends = self._bits, self._row_ends(state == QUOTED)
+        delimiters = found.delimiters & found.outside(state == QUOTED)
+        return Split(row_ends | delimiters, row_ends, found.around)
 
     def _outcome(self, state: int, ends: tuple[int, int] | None) -> Outcome | None:
-        return Outcome(self._left(state), *ends) if ends and self._is_calm(state) else None
+        return Outcome(self._left(state), *ends) if ends and self.is_calm(state) else None
 
     def _ends(self, quoted: bool) -> tuple[int, int]:
         """How many line ends are outside quotes, and where the first is (-1 for none), if begun so."""
-        ends = self._kinds == LF
-        ends &= self._outside(quoted)
-        first = int(ends.argmax()) if len(ends) else 0
-        count = int(ends.sum())
-        return count, int(self._places[first]) if count else -1
+        ends = self._row_ends(quoted)
+        return count(ends), first_bit(ends)
 
-    def separators(self, state: int) -> tuple[Column, Bytes] | None:
-        """Delimiters and line ends outside quotes, with what they are; None where it is not calm so."""
-        if not self._is_calm(state):
-            return None
-        if self._inside is None and state != QUOTED:
-            return self._places, self._kinds
-        kept = self._outside(state == QUOTED)
-        if self._dialect.quote is not None:
-            kept &= self._kinds != self._dialect.quote[0]
-        return self._places[kept], self._kinds[kept]
-
-    def _outside(self, quoted: bool) -> Mask:
-        """Which special bytes leave the state outside quotes; for one that is none, whether it is there."""
-        import numpy as np
-
-        if self._inside is None:
-            return np.full(len(self._places), not quoted)
-        return self._inside.copy() if quoted else ~self._inside
-
-    def _is_calm(self, state: int) -> bool:
-        if state > CLOSED or not self._alternates(state == QUOTED):
-            return False
-        if not len(self._data):
-            return True
-        first, quote = int(self._data[0]), self._dialect.quote
-        if quote is not None and first == quote[0]:
-            return state in (*_OPENING, QUOTED)
-        return state != CLOSED or self._dialect.lenient or first in (self._dialect.delimiter[0], LF)
+    def _row_ends(self, quoted: bool) -> Words:
+        if quoted not in self._ended:
+            self._ended[quoted] = self._bits.ends & self._bits.outside(quoted)
+        return self._ended[quoted]
 
     def _alternates(self, quoted: bool) -> bool:
         """Whether quotes that open, and in a strict dialect such that close, have special bytes beside them.
@@ -115,93 +112,62 @@ class Specials:
         Args:
             quoted: whether the buffer begins in an open quote.
         """
-        if self._inside is None:
-            return True
         if quoted not in self._calm:
-            opening = ~self._odd if quoted else self._odd
-            lenient = self._dialect.lenient
-            self._calm[quoted] = self._open_well(self._quotes[opening]) and (
-                lenient or self._close_well(self._quotes[~opening])
-            )
+            found = self._bits
+            strays = found.strays(quoted)
+            # What precedes the first byte, the state says.
+            calm = not strays[1:].any() and int(strays[0]) <= 1
+            if calm and not found.dialect.lenient:
+                calm = not (found.dangling() & found.outside(quoted)).any()
+            self._calm[quoted] = calm
         return self._calm[quoted]
-
-    def _open_well(self, quotes: Column) -> bool:
-        import numpy as np
-
-        # What precedes the first byte, the state says.
-        before = self._around()[self._data[np.maximum(quotes - 1, 0)]]
-        return bool(before[1:].all()) and (not len(quotes) or bool(before[0]) or quotes[0] == 0)
-
-    def _close_well(self, quotes: Column) -> bool:
-        import numpy as np
-
-        last = len(self._data) - 1
-        # What follows the last byte, the next buffer judges.
-        behind = self._around()[self._data[np.minimum(quotes + 1, last)]]
-        behind[-1:] |= quotes[-1:] == last
-        if behind.all():
-            return True
-        # A CR before an LF is part of the line end.
-        return bool(_returns(self._data, quotes[~behind] + 1, self._following).all())
-
-    def _around(self) -> Mask:
-        """Which bytes may stand beside a quote."""
-        import numpy as np
-
-        allowed = np.zeros(256, np.bool_)
-        allowed[[LF, self._dialect.delimiter[0], *(self._dialect.quote or b"")]] = True
-        return allowed
 
     def _left(self, state: int) -> int:
         """The state behind the last byte."""
-        if not len(self._data):
-            return state
-        odd = self._inside is not None and bool(self._inside[-1])
-        if odd != (state == QUOTED):
+        found = self._bits
+        last = len(found.data) - 1
+        if is_set(found.inside, last) != (state == QUOTED):
             return QUOTED
-        last, quote = int(self._data[-1]), self._dialect.quote
-        if last == LF:
+        if is_set(found.ends, last):
             return START
-        if last == self._dialect.delimiter[0]:
+        if is_set(found.delimiters, last) or found.data[last] == found.dialect.delimiter[0]:
             return FIELD
-        return CLOSED if quote is not None and last == quote[0] else TEXT
+        return CLOSED if found.quotes is not None and is_set(found.quotes, last) else TEXT
 
 
 def specials(data: Bytes, dialect: Dialect, following: int, *, delimiters: bool) -> Specials | None:
-    """Finds the special bytes; None for dialects that are not simple enough.
+    """Finds the special bytes; None where some are escaped, or there are no bytes.
 
     Args:
         following: the byte behind the data; -1 at the end of the file.
-        delimiters: whether they are wanted.
+        delimiters: whether they are wanted even where there is no quote.
 
-    Cost: a comparison of the data for each kind, and one search for what they found.
+    Cost: a comparison of the data for each kind, and passes over an eighth of the data.
     """
-    import numpy as np
-
-    if dialect.escape is not None or dialect.newline == "\r":
+    if not len(data):
         return None
-    if dialect.newline == "any" and (data == CR).any():
-        return None
-    kinds = [*(dialect.delimiter if delimiters else b""), *(dialect.quote or b"")]
-    found = [np.zeros(0, np.int64)]
-    for at in range(0, len(data), _BLOCK_BYTES):
-        block = data[at : at + _BLOCK_BYTES]
-        special = block == LF
-        for kind in kinds:
-            special |= block == kind
-        found.append(np.flatnonzero(special) + at)
-    places = np.concatenate(found)
-    return Specials(data, dialect, following, places, data[places])
+    found = bits(data, dialect, TEXT, following, delimiters=delimiters)
+    return Specials(found) if found.escaped is None else None
 
 
-def _returns(data: Bytes, places: Column, following: int) -> Mask:
-    """Where there is a CR that an LF follows."""
-    import numpy as np
+def outcomes(
+    data: Bytes, dialect: Dialect, following: int, unit: int
+) -> Iterator[tuple[Outcome | None, ...]]:
+    """Yields what each stretch of so many bytes does to each state; None where it is not calm begun so.
 
-    last = len(data) - 1
-    fed = np.where(places < last, data[np.minimum(places + 1, last)] == LF, following == LF)
-    found: Mask = (data[places] == CR) & fed
-    return found
+    Args:
+        following: the byte behind the data; -1 at the end of the file.
+        unit: how long a stretch is; the last one may be shorter.
+    """
+    whole = None if unit % WORD_BITS else specials(data, dialect, following, delimiters=False)
+    for at in range(0, len(data), unit):
+        stop = min(at + unit, len(data))
+        if whole is not None:
+            found: Specials | None = whole.part(at, stop)
+        else:
+            behind = int(data[stop]) if stop < len(data) else following
+            found = specials(data[at:stop], dialect, behind, delimiters=False)
+        yield _UNKNOWN if found is None else found.outcomes()
 
 
 class LazyTable:

@@ -91,7 +91,7 @@ def row_ends(data: Bytes, dialect: Dialect, state: int, following: int) -> Colum
     outside = TEXT if quoted else state_there
     found = bits(middle, dialect, outside, behind, delimiters=False)
     if first_odd(found, quoted) == -1:
-        rest = places(found.ends & found.outside(quoted), len(middle))
+        rest = places(found.ends & found.outside(quoted))
     else:
         rest = marks(middle, dialect, outside, behind, delimiters=False).outside(quoted)
     return np.concatenate((first, rest + begun))

@@ -12,9 +12,9 @@ from insitu.core.replacements import Replacements, varied
 from insitu.core.spans import Span
 from insitu.errors import FunctionError, InsituError
 from insitu.formats.condition_batch import Batch
+from insitu.formats.csv_cells import spelled
 from insitu.formats.csv_dialect import Dialect
-from insitu.views.csv_mass import short_error, spelled
-from insitu.views.csv_scan import scan_rows
+from insitu.views.csv_mass import short_error
 from insitu.views.csv_selection import Selection
 
 if TYPE_CHECKING:
@@ -62,9 +62,8 @@ class CsvApply:
         def work(rows: Rows) -> _Picked:
             return _picked(rows, selection.chosen(rows), columns, selection.encoding, self.null_empty)
 
-        wanted = (*selection.columns, *columns.values())
-        passed = scan_rows(source, self.dialect, wanted, work, progress=progress, cancel=cancel)
-        for picked in passed:
+        wanted = columns.values()
+        for picked in selection.scan(source, self.dialect, wanted, work, progress, cancel):
             edits = sorted(self._edits(picked, source, len(selection.header)))
             if edits:
                 yield varied(edits)
@@ -135,4 +134,4 @@ def _picked(
         missing = nowhere if cells.missing is None else cells.missing[chosen]
         places = cells.starts[chosen] + rows.offset, cells.stops[chosen] + rows.offset
         spans[name] = places, quoted, missing
-    return _Picked(chosen + rows.first, rows.starts[chosen] + rows.offset, texts, spans)
+    return _Picked(rows.in_file(chosen), rows.starts[chosen] + rows.offset, texts, spans)

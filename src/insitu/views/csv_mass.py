@@ -7,42 +7,24 @@ alone where the caller says so; a blank line, in a file of several columns, is n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from insitu.core.protocols import Cancel, Progress
 from insitu.core.replacements import Replacements, Uniform, Varied
-from insitu.errors import ExpectationError, FormatError, NoMatchError, RequestError
+from insitu.errors import FormatError, RequestError
 from insitu.formats.condition_batch import Batch
-from insitu.formats.csv_cells import rendered
+from insitu.formats.csv_cells import Spelling, spelled
 from insitu.formats.csv_dialect import Dialect
-from insitu.views.csv_scan import scan_rows
 from insitu.views.csv_selection import Selection, merged
+from insitu.views.streaming import Source, check_expected
 
 if TYPE_CHECKING:
     from insitu.formats.cells import Cells, Column, Mask
     from insitu.formats.csv_scan import Rows
-    from insitu.views.streaming import Source
 
 Short = Literal["refuse", "skip"]
-
-
-class Spelling(NamedTuple):
-    """How a value is written."""
-
-    bare: bytes
-    """In a cell without quotes: with quotes where it needs them."""
-    inside: bytes
-    """Between the quotes of a cell that has them."""
-
-
-class _Found(NamedTuple):
-    """What is to be done in one batch of rows."""
-
-    edits: Replacements | None
-    rows: int
-    """How many rows the condition is true of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +66,10 @@ class CsvUpdate:
                 f"Two of the columns to set are the same: {', '.join(self.set)}; nothing was changed."
             )
 
-        def work(rows: Rows) -> _Found:
-            chosen = selection.chosen(rows)
-            return _Found(self._edits(rows, chosen, targets, selection), len(chosen))
+        def edits(rows: Rows, chosen: Column) -> Replacements | None:
+            return self._edits(rows, chosen, targets, selection)
 
-        wanted = (*selection.columns, *columns)
-        yield from _counted(
-            scan_rows(source, self.dialect, wanted, work, progress=progress, cancel=cancel),
-            self.expect,
-            source.path,
-        )
+        yield from _edited(self, source, selection, columns, edits, progress, cancel)
 
     def _edits(
         self, rows: Rows, chosen: Column, targets: Mapping[int, _Value], selection: Selection
@@ -147,31 +123,40 @@ class CsvDelete:
         """
         selection = Selection.of(source, self.dialect, self.where, null_empty=self.null_empty)
 
-        def work(rows: Rows) -> _Found:
-            chosen = selection.chosen(rows)
+        def edits(rows: Rows, chosen: Column) -> Replacements:
             starts, stops = merged(rows.starts[chosen] + rows.offset, rows.ends[chosen] + rows.offset)
-            return _Found(Uniform(starts, stops, b""), len(chosen))
+            return Uniform(starts, stops, b"")
 
-        yield from _counted(
-            scan_rows(source, self.dialect, selection.columns, work, progress=progress, cancel=cancel),
-            self.expect,
-            source.path,
-        )
+        yield from _edited(self, source, selection, (), edits, progress, cancel)
 
 
-def spelled(text: bytes, dialect: Dialect, width: int = 2) -> Spelling:
-    """How a value is written in a dialect.
+def _edited(
+    edit: CsvUpdate | CsvDelete,
+    source: Source,
+    selection: Selection,
+    columns: tuple[int, ...],
+    edits: Callable[[Rows, Column], Replacements | None],
+    progress: Progress | None,
+    cancel: Cancel | None,
+) -> Iterator[Replacements]:
+    """Yields what ``edits`` makes of the rows chosen, and at the end checks how many there were."""
 
-    Args:
-        text: in the encoding of the file.
-        width: how many columns the file has. Where it is one, an empty cell would be a blank line, which
-            many readers skip: it is written in quotes.
+    def work(rows: Rows) -> tuple[Replacements | None, int]:
+        chosen = selection.chosen(rows)
+        return edits(rows, chosen), len(chosen)
 
-    Raises:
-        TextError: the dialect has no way to write it.
-    """
-    bare = rendered(text, dialect, quoted=False, alone=width == 1)
-    return Spelling(bare, bare if dialect.quote is None else rendered(text, dialect, quoted=True)[1:-1])
+    count = 0
+    for batch, chosen in selection.scan(source, edit.dialect, columns, work, progress, cancel):
+        count += chosen
+        if batch is not None:
+            yield batch
+    check_expected(
+        edit.expect,
+        count,
+        f"The condition is true of {count:,} rows",
+        source.path,
+        "Count them with: insitu csv count FILE --where CONDITION",
+    )
 
 
 class _Value(NamedTuple):
@@ -203,8 +188,8 @@ def _absent(rows: Rows, cells: Cells, at: Column, name: str, value: _Value, shor
         return np.zeros(len(at), np.bool_)
     absent = cells.missing[at]
     if short == "refuse" and value.text and absent.any():
-        row = int(at[absent.argmax()])
-        raise short_error(rows.first + row, rows.offset + int(rows.starts[row]), name)
+        row = at[absent][:1]
+        raise short_error(int(rows.in_file(row)[0]), rows.offset + int(rows.starts[row][0]), name)
     return absent
 
 
@@ -238,21 +223,3 @@ def _replacements(starts: Column, stops: Column, which: Column, texts: list[byte
     bounds = np.zeros(len(starts) + 1, np.int64)
     np.cumsum(np.array([len(text) for text in texts])[which], out=bounds[1:])
     return Varied(starts, stops, bounds, b"".join([texts[number] for number in which.tolist()]))
-
-
-def _counted(found: Iterator[_Found], expect: int | None, path: str) -> Iterator[Replacements]:
-    """Passes the edits on, and at the end checks of how many rows the condition was true."""
-    count = 0
-    for edits, rows in found:
-        count += rows
-        if edits is not None:
-            yield edits
-    if expect is None or count == expect:
-        return
-    error = NoMatchError if count == 0 else ExpectationError
-    raise error(
-        f"The condition is true of {count:,} rows instead of the {expect:,} expected; {path} is unchanged.",
-        hint="Count them with: insitu csv count FILE --where CONDITION",
-        expected=expect,
-        found=count,
-    )

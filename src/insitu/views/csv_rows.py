@@ -29,6 +29,7 @@ from insitu.formats.csv_dialect import Dialect
 from insitu.formats.csv_faults import too_long
 from insitu.formats.csv_keys import matching_cells
 from insitu.formats.csv_scan import Rows
+from insitu.formats.csv_sieve import Sieve
 from insitu.views.csv_places import Indexed, RowPlaces
 from insitu.views.csv_row import Row, column_at, short_row
 from insitu.views.csv_scan import ROW_MAX_BYTES, scan_rows
@@ -186,12 +187,14 @@ class CsvRows:
         wanted, dialect = self._document.text.encode(value), self.dialect
 
         def work(rows: Rows) -> list[tuple[int, bytes]]:
-            found = matching_cells(rows.cells[at], wanted).tolist()
-            return [
-                (rows.first + row, rows.data[rows.starts[row] : rows.ends[row]].tobytes()) for row in found
-            ]
+            found = matching_cells(rows.cells[at], wanted)
+            spans = zip(rows.starts[found].tolist(), rows.ends[found].tolist(), strict=True)
+            texts = (rows.data[start:end].tobytes() for start, end in spans)
+            return list(zip(rows.in_file(found).tolist(), texts, strict=True))
 
-        for found in scan_rows(self._source, dialect, (at,), work, progress=progress, cancel=cancel):
+        sieve = Sieve.of((value.encode("utf-8", "surrogateescape"),), dialect, self._document.text.name)
+        passed = scan_rows(self._source, dialect, (at,), work, sieve=sieve, progress=progress, cancel=cancel)
+        for found in passed:
             for number, data in found:
                 yield self._row(number, parse_row(data, dialect), header)
 

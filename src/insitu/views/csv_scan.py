@@ -17,27 +17,30 @@ from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 from insitu.core.protocols import Cancel, Progress, Reader
 from insitu.core.spans import Span
 from insitu.errors import CancelledError
+from insitu.formats.csv_bits import WORD_BITS
 from insitu.formats.csv_dialect import Dialect
 from insitu.formats.csv_faults import misplaced, too_long, unclosed
-from insitu.formats.csv_scan import Rows, rows_between, split_rows
-from insitu.formats.csv_specials import LazyTable, specials
+from insitu.formats.csv_scan import Rows, calm_rows, split_rows
+from insitu.formats.csv_sieve import Sieve
+from insitu.formats.csv_specials import LazyTable, Split, specials
 from insitu.formats.csv_states import ESCAPED_QUOTED, QUOTED, START
-from insitu.formats.csv_tables import table
 from insitu.views.streaming import Source
 
 if TYPE_CHECKING:
-    from insitu.formats.cells import Bytes, Column
+    from insitu.formats.cells import Bytes
 
 T = TypeVar("T")
 
-# The knee of scan.windows; a window's columns of offsets then fit the cache of a core, too.
-WINDOW_BYTES: Final = 1 << 20
+# Twice the knee of scan.windows: a window takes some 250 calls of NumPy, which then are no longer what costs
+# most (measured: a third less than with 1 MiB); its bits still fit the cache of a core.
+WINDOW_BYTES: Final = 2 << 20
 
 # A row is held in memory as a whole, by one thread each. Counting and indexing know no such limit.
 ROW_MAX_BYTES: Final = 8 << 20
 
-# Behind a window the rest of its last row is looked for in steps of this.
-_STEP_BYTES: Final = 16 << 10
+# Behind a window the rest of its last row is looked for in steps of this, as long as what was read.
+_STEP_BYTES: Final = 2 << 10
+_STEP_BYTES_MAX: Final = 256 << 10
 
 # More threads than this only wait for the interpreter between NumPy's calls.
 _THREADS_MAX: Final = 4
@@ -55,6 +58,7 @@ def scan_rows(
     work: Callable[[Rows], T],
     *,
     start: int | None = None,
+    sieve: Sieve | None = None,
     progress: Progress | None = None,
     cancel: Cancel | None = None,
     window_bytes: int = WINDOW_BYTES,
@@ -66,6 +70,7 @@ def scan_rows(
     Args:
         columns: indexes (from 0) of the columns whose cells are wanted.
         start: offset of the first data row; None: behind the byte order mark and the header.
+        sieve: rows that it does not let through may be left out; None: all are wanted.
         progress: called, from the thread that iterates, a few times a second and at the end.
         cancel: asked between results.
 
@@ -79,7 +84,7 @@ def scan_rows(
     reader = source.reader
     begin = data_start(reader, dialect) if start is None else start
     span = Span(begin, reader.size)
-    run = _Run(reader, dialect, tuple(dict.fromkeys(columns)), work, span, window_bytes)
+    run = _Run(reader, dialect, tuple(dict.fromkeys(columns)), sieve, work, span, window_bytes)
     return run.results(progress, cancel)
 
 
@@ -120,6 +125,7 @@ class _Run(Generic[T]):
         reader: Reader,
         dialect: Dialect,
         columns: tuple[int, ...],
+        sieve: Sieve | None,
         work: Callable[[Rows], T],
         span: Span,
         window_bytes: int,
@@ -127,6 +133,7 @@ class _Run(Generic[T]):
         self._reader = reader
         self._dialect = dialect
         self._columns = columns
+        self._sieve = sieve
         self._work = work
         self._span = span
         self._window_bytes = window_bytes
@@ -192,9 +199,7 @@ class _Run(Generic[T]):
                 begun = self._begin(number, window.table)
                 if begun is None:
                     return
-                rows = window.rows(begun, self._columns)
-                batch = [] if rows is None else [self._work(rows)]
-                del rows
+                batch = [self._work(rows) for rows in window.rows(begun, self._columns, self._sieve)]
             except BaseException as error:
                 batch = _Failure(error)
             with self._changed:
@@ -251,17 +256,15 @@ class _Window:
         self._span = span
         self.table = LazyTable(_array(self._buffer, 0, span.size), self._dialect, following)
 
-    def rows(self, begun: _Start, columns: tuple[int, ...]) -> Rows | None:
-        """The rows that start in the window; None where none does."""
-        import numpy as np
-
+    def rows(self, begun: _Start, columns: tuple[int, ...], sieve: Sieve | None) -> Iterator[Rows]:
+        """Yields the rows that start in the window, as far as they are let through."""
         span, dialect = self._span, self._dialect
         outcome = self.table[begun.state]
         first, row = 0, begun.rows
         if begun.state != START:
             first, row = outcome.first_end + 1, row + 1
             if not 0 < first < span.size:
-                return None
+                return
         stop = span.stop
         # Behind a fault nothing is known; splitting will say where it is.
         if outcome.state != START and outcome.fault < 0:
@@ -271,30 +274,25 @@ class _Window:
                 return row + len(inside) - 1, span.start + first + int(inside.starts[-1])
 
             stop = _end_from(self._reader, dialect, stop, outcome.state, last)
-        buffer = self._extended(stop)
-        data = _array(buffer, first, stop - span.start)
-        known = self._separators(buffer, begun.state, outcome.state, stop)
-        if known is None:
-            return split_rows(data, dialect, columns, span.start + first, row)
-        places, kinds = known
-        ahead = int(np.searchsorted(places, first))
-        return rows_between(
-            data, dialect, columns, places[ahead:] - first, kinds[ahead:], span.start + first, row
-        )
+        data = _array(self._extended(stop), 0, stop - span.start)
+        found = self._split(data, begun.state, outcome.state)
+        if found is None:
+            yield split_rows(data[first:], dialect, columns, span.start + first, row)
+        else:
+            yield from calm_rows(data, dialect, columns, found.since(first), first, span.start, row, sieve)
 
-    def _separators(self, buffer: bytearray, begun: int, left: int, stop: int) -> tuple[Column, Bytes] | None:
-        """The separators of the window and of what was read behind it, as far as both are calm."""
-        import numpy as np
-
-        inside = self.table.specials and self.table.specials.separators(begun)
-        if not inside or stop == self._span.stop:
-            return inside or None
-        size = self._span.size
-        rest = specials(_array(buffer, size, stop - self._span.start), self._dialect, -1, delimiters=True)
-        behind = rest and rest.separators(left)
-        if not behind:
-            return None
-        return np.concatenate((inside[0], behind[0] + size)), np.concatenate((inside[1], behind[1]))
+    def _split(self, data: Bytes, begun: int, left: int) -> Split | None:
+        """What separates the rows of the window and of what was read behind it, where both are calm."""
+        own, dialect, size = self.table.specials, self._dialect, self._span.size
+        if own is not None and len(data) > size and size % WORD_BITS:
+            own = specials(data, dialect, -1, delimiters=True)
+            size = len(data)
+        found = None if own is None else own.split(begun)
+        if found is None or len(data) == size:
+            return found
+        behind = specials(data[size:], dialect, -1, delimiters=True)
+        rest = None if behind is None else behind.split(left)
+        return None if rest is None else found.then(rest)
 
     def _extended(self, stop: int) -> bytearray:
         """The window and what follows it up to an offset."""
@@ -328,19 +326,18 @@ def _end_from(
     """
     import numpy as np
 
-    begun = at
-    while at < reader.size:
-        size = min(_STEP_BYTES, reader.size - at)
+    begun, ended = at, False
+    while at < reader.size and not ended:
+        size = min(max(_STEP_BYTES, at - begun), _STEP_BYTES_MAX, reader.size - at)
         data = np.frombuffer(reader.read(at, min(size + 1, reader.size - at)), np.uint8)
         following = int(data[size]) if len(data) > size else -1
-        outcome = table(data[:size], dialect, following)[state]
+        outcome = LazyTable(data[:size], dialect, following)[state]
         if outcome.fault >= 0 and not 0 <= outcome.first_end < outcome.fault:
             raise misplaced(*named(), at + outcome.fault)
-        if outcome.first_end >= 0:
-            return at + outcome.first_end + 1
-        state, at = outcome.state, at + size
+        ended = outcome.first_end >= 0
+        state, at = outcome.state, at + (outcome.first_end + 1 if ended else size)
         if at - begun > ROW_MAX_BYTES:
             raise too_long(*named(), ROW_MAX_BYTES)
-    if state in (QUOTED, ESCAPED_QUOTED):
+    if not ended and state in (QUOTED, ESCAPED_QUOTED):
         raise unclosed(*named())
     return at

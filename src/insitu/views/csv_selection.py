@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from insitu.core.protocols import Cancel, Progress
 from insitu.formats.condition_batch import Batch
 from insitu.formats.conditions import Condition, column_index
 from insitu.formats.csv_scan import Rows, split_rows
+from insitu.formats.csv_sieve import Sieve
 from insitu.views.csv_scan import row_end, scan_rows
 from insitu.views.streaming import Source
 
 if TYPE_CHECKING:
     from insitu.formats.cells import Column
     from insitu.formats.csv_dialect import Dialect
+
+T = TypeVar("T")
 
 # A header is split for so many columns at first, and for twice as many until it has no more.
 _WIDTH_FIRST = 64
@@ -48,6 +51,8 @@ class Selection:
     encoding: str
     columns: tuple[int, ...]
     """Indexes of the columns that the condition looks at."""
+    sieve: Sieve | None
+    """What lets all rows through that the condition is true of; None: it would not pay."""
 
     @classmethod
     def of(
@@ -62,11 +67,30 @@ class Selection:
         condition = None if where is None else Condition.parse(where, null_empty=null_empty)
         header = header_of(source, dialect)
         columns = () if condition is None else condition.bind(header)
-        return cls(header, condition, source.text.name, columns)
+        required = None if condition is None else condition.required_texts
+        sieve = Sieve.of(required, dialect, source.text.name)
+        return cls(header, condition, source.text.name, columns, sieve)
 
     def indices(self, names: Iterable[str]) -> tuple[int, ...]:
         """The indexes of columns by name. Raises ConditionError as ``Condition.bind``."""
         return tuple(column_index(name, self.header) for name in names)
+
+    def scan(
+        self,
+        source: Source,
+        dialect: Dialect,
+        columns: Iterable[int],
+        work: Callable[[Rows], T],
+        progress: Progress | None,
+        cancel: Cancel | None,
+    ) -> Iterator[T]:
+        """Calls ``work`` with all rows that can be ``chosen``; see ``scan_rows``.
+
+        Args:
+            columns: those whose cells are wanted besides what the condition looks at.
+        """
+        wanted = (*self.columns, *columns)
+        return scan_rows(source, dialect, wanted, work, sieve=self.sieve, progress=progress, cancel=cancel)
 
     def chosen(self, rows: Rows) -> Column:
         """Which of these rows the condition is true of."""
@@ -133,7 +157,7 @@ def matching(
         return _written(rows, selection.chosen(rows))
 
     left = limit
-    passed = scan_rows(source, dialect, selection.columns, work, progress=progress, cancel=cancel)
+    passed = selection.scan(source, dialect, (), work, progress, cancel)
     for matches in passed:
         if left is not None and len(matches.numbers) >= left:
             size = int((matches.stops - matches.starts)[:left].sum())
@@ -161,7 +185,7 @@ def count(
     def work(rows: Rows) -> int:
         return len(selection.chosen(rows))
 
-    return sum(scan_rows(source, dialect, selection.columns, work, progress=progress, cancel=cancel))
+    return sum(selection.scan(source, dialect, (), work, progress, cancel))
 
 
 def _written(rows: Rows, chosen: Column) -> Matches:
@@ -170,7 +194,7 @@ def _written(rows: Rows, chosen: Column) -> Matches:
     view = rows.data.data
     runs = merged(starts, stops)
     data = b"".join(view[start:stop] for start, stop in zip(*(run.tolist() for run in runs), strict=True))
-    return Matches(chosen + rows.first, starts + rows.offset, stops + rows.offset, data)
+    return Matches(rows.in_file(chosen), starts + rows.offset, stops + rows.offset, data)
 
 
 def merged(starts: Column, stops: Column) -> tuple[Column, Column]:

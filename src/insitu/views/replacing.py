@@ -8,9 +8,9 @@ from itertools import chain, islice
 from typing import Final, Literal
 
 from insitu.core.protocols import Cancel, Progress
-from insitu.core.replacements import Few, Replacements, Uniform, filled
-from insitu.errors import ExpectationError, NoMatchError, RequestError
-from insitu.views.streaming import Source
+from insitu.core.replacements import Replacements, Uniform, filled
+from insitu.errors import RequestError
+from insitu.views.streaming import Source, check_expected
 from insitu.views.text import Encoding
 
 Engine = Literal["auto", "re2", "re"]
@@ -73,23 +73,17 @@ class Replace:
             count += taken
             if self.expect is None and count == self.count:
                 break
-        _check_expected(self.expect, count, source.path)
+        check_expected(
+            self.expect,
+            count,
+            f"{count:,} matches",
+            source.path,
+            "List them with: insitu find FILE PATTERN",
+        )
 
 
 def _bytes_of(text: bytes | str, encoding: Encoding) -> bytes:
     return encoding.encode(text) if isinstance(text, str) else bytes(text)
-
-
-def _check_expected(expect: int | None, count: int, path: str) -> None:
-    if expect is None or count == expect:
-        return
-    error = NoMatchError if count == 0 else ExpectationError
-    raise error(
-        f"{count:,} matches instead of the {expect:,} expected; {path} is unchanged.",
-        hint="List them with: insitu find FILE PATTERN",
-        found=count,
-        expected=expect,
-    )
 
 
 def check_count(count: int | None) -> None:

@@ -21,7 +21,7 @@ from insitu.engine.session import generation, writing
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation, Snapshot
 from insitu.engine.spool import Spool
-from insitu.errors import RequestError
+from insitu.errors import ExpectationError, NoMatchError, RequestError
 from insitu.views.diff import unified
 from insitu.views.operation import Rendered, changes_of
 from insitu.views.text import Encoding, encoding_of, named_encoding
@@ -147,3 +147,24 @@ def streaming(
 
 def _no_source(path: str) -> Reader:
     raise RequestError(f"A mass edit cannot copy from {path}.")
+
+
+def check_expected(expect: int | None, count: int, found: str, path: str, hint: str) -> None:
+    """Checks how many places a mass edit would change.
+
+    Args:
+        expect: how many there must be; None: any number.
+        found: what there is, for the message.
+
+    Raises:
+        NoMatchError: there is none; ExpectationError: there are fewer or more than expected.
+    """
+    if expect is None or count == expect:
+        return
+    error = NoMatchError if count == 0 else ExpectationError
+    raise error(
+        f"{found} instead of the {expect:,} expected; {path} is unchanged.",
+        hint=hint,
+        expected=expect,
+        found=count,
+    )

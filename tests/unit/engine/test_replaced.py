@@ -48,6 +48,7 @@ def test_columns_and_steps_yield_the_same(path: Path, gaps, vector_from, payload
             patch.setattr(history, "NEAR_BYTES", near)
             for least in (vector_from, 1 << 30):
                 patch.setattr(history, "_VECTOR_SPLICES", least)
+                patch.setattr(history, "_VECTOR_GROUP_SPLICES", least)
                 parts = list(history.replaced(splices, target))
                 assert b"".join(parts) == expected
     finally:
