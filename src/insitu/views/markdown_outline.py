@@ -8,6 +8,7 @@ from insitu.core.protocols import Cancel, Progress, Reader
 from insitu.core.spans import Span
 from insitu.formats.markdown_blocks import Leaf
 from insitu.formats.markdown_front import BYTE_ORDER_MARK, FRONT_BYTES_MAX, FrontMatter, front_matter
+from insitu.scan.windows import WINDOW_BYTES
 from insitu.views.markdown_scan import ExactReader, Scan
 
 if TYPE_CHECKING:
@@ -72,13 +73,12 @@ class Outline:
         line = _line_count(reader.read(0, begin))
         scan = Scan(reader, encoding, begin, line, progress=progress, cancel=cancel)
         batches: list[Batch] = []
-        checkpoints = []
+        checkpoints = [np.zeros((0, 2), np.int64)]
         for _, batch in scan.batches():
-            if len(batch.syncs):
-                checkpoints.append((int(batch.syncs[-1]), int(batch.sync_lines[-1])))
+            checkpoints.append(_checkpoints(batch))
             batches.append(batch)
         columns = _columns(batches)
-        marks = np.array(checkpoints, np.int64).reshape(-1, 2)
+        marks = np.concatenate(checkpoints)
         return cls(columns, marks, front, scan.unclosed, reader.size, begin, line)
 
     def __len__(self) -> int:
@@ -151,7 +151,7 @@ class Outline:
         first = int(np.searchsorted(self.starts, start))
         scan = Scan(reader, encoding, start, line, near=True)
         batches: list[Batch] = []
-        checkpoints: list[tuple[int, int]] = []
+        checkpoints = [np.zeros((0, 2), np.int64)]
         old_stop, moved = len(self), 0
         for _, batch in scan.batches():
             agreed = self._agreed(batch, changed.stop, growth)
@@ -160,8 +160,7 @@ class Outline:
                 batches.append(batch.cut(new_count))
                 break
             batches.append(batch)
-            if len(batch.syncs):
-                checkpoints.append((int(batch.syncs[-1]), int(batch.sync_lines[-1])))
+            checkpoints.append(_checkpoints(batch))
         agreed_at = int(self.starts[old_stop]) if old_stop < len(self) else self.size
         new = _columns(batches)
         columns = []
@@ -175,7 +174,7 @@ class Outline:
             columns.append(np.concatenate((old[:first], column, tail)))
         before = self._checkpoints[self._checkpoints[:, 0] < start]
         behind = self._checkpoints[self._checkpoints[:, 0] >= agreed_at] + np.array([growth, moved])
-        marks = np.concatenate((before, np.array(checkpoints, np.int64).reshape(-1, 2), behind))
+        marks = np.concatenate((before, *checkpoints, behind))
         unclosed = self.unclosed if old_stop < len(self) else scan.unclosed
         if unclosed is not None and old_stop < len(self):
             unclosed = unclosed._replace(start=unclosed.start + growth)
@@ -252,6 +251,14 @@ def beginning(reader: Reader) -> tuple[FrontMatter | None, int]:
         if front is not None and (front.span.stop < len(head) or len(head) == reader.size):
             return front, front.span.stop
     return None, len(BYTE_ORDER_MARK) if head.startswith(BYTE_ORDER_MARK) else 0
+
+
+def _checkpoints(batch: Batch) -> Column:
+    """Where a scan can start, with the lines: the last such places of a batch in each window's size."""
+    import numpy as np
+
+    last = np.flatnonzero(np.diff(batch.syncs // WINDOW_BYTES, append=-1))
+    return np.column_stack((batch.syncs, batch.sync_lines))[last]
 
 
 def _line_count(data: bytes) -> int:
