@@ -77,6 +77,8 @@ class Events(NamedTuple):
     sizes: Offsets
     items: Offsets
     """Where the list item starts that holds the line if that is in no fence or HTML; else -1."""
+    pairs: Offsets
+    """How often, from here on, an event opens a fence for certain and the next one closes it."""
 
 
 class Candidates(NamedTuple):
@@ -236,7 +238,8 @@ class _Found:
         found = found[order]
         starts, stops = self._lines.starts[found] + offset, self._lines.stops[found] + offset
         items = np.where(items < 0, -1, self._lines.starts[items] + offset)[order]
-        return Events(starts, stops, found - self._low, codes[order], sizes[order], items)
+        codes, sizes = codes[order], sizes[order]
+        return Events(starts, stops, found - self._low, codes, sizes, items, _pairs(codes, sizes))
 
     def fences(self, found: Offsets, indents: Any) -> None:
         """Lines that begin with a marker of fences."""
@@ -324,6 +327,23 @@ class _Found:
 
         cut = self.cut >= 0 and not self._lines.content(self.cut).strip(b" \t")
         self.add(np.array([self.cut] * cut, np.int64), np.zeros(int(cut), np.int64), 0, 0)
+
+
+def _pairs(codes: Offsets, sizes: Offsets) -> Offsets:
+    """For each event how many pairs begin with it that follow one upon the other: see ``Events``."""
+    import numpy as np
+
+    fences = codes & FENCES
+    opens = (fences > 0) & (codes & (CERTAIN | OPENS) == CERTAIN | OPENS)
+    paired = np.zeros(len(codes), np.bool_)
+    paired[:-1] = opens[:-1] & (codes[1:] & CLOSES > 0)
+    paired[:-1] &= (fences[1:] == fences[:-1]) & (sizes[1:] >= sizes[:-1])
+    places = np.arange(len(codes))
+    ends = np.where(paired, len(codes), places)
+    for parity in (0, 1):
+        # The next place, in steps of two, that begins no pair.
+        ends[parity::2] = np.minimum.accumulate(ends[parity::2][::-1])[::-1]
+    return (ends - places) // 2
 
 
 class _Items:

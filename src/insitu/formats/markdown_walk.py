@@ -87,6 +87,17 @@ class Batch(NamedTuple):
         return Batch._make([*(column[:count] for column in self[:6]), self.syncs[:0], self.sync_lines[:0]])
 
 
+class _Regions(NamedTuple):
+    """Where fences and HTML are, in order: what lies between a start and its stop is no heading."""
+
+    starts: list[int]
+    stops: list[int]
+
+    def add(self, region: Span) -> None:
+        self.starts.append(region.start)
+        self.stops.append(region.stop)
+
+
 class Walk:
     """Follows fences and HTML blocks through the windows.
 
@@ -116,7 +127,7 @@ class Walk:
         import numpy as np
 
         # What a block has passed that reached into these windows from an earlier one.
-        regions = [Span(-1, self._passed)]
+        regions = _Regions([-1], [self._passed])
         settled: list[tuple[int, ...]] = []
         lines = []
         for window in windows:
@@ -124,31 +135,41 @@ class Walk:
             self._follow(window, regions, settled)
             self._line += window.line_count
         if self.open is not NO_LEAF:
-            regions.append(Span(self.open.start, 1 << 62))
-        batch = _outside(windows, lines, np.array(regions, np.int64))
+            regions.add(Span(self.open.start, 1 << 62))
+        batch = _outside(windows, lines, regions)
         for at in np.flatnonzero(batch.stops < 0).tolist():
             span = Span(int(batch.starts[at]), self._exact.line_at(int(batch.starts[at])).stop)
             batch.stops[at] = span.stop
             batch.keys[at], batch.families[at] = self._key(span)
         return _merged(batch, settled) if settled else batch
 
-    def _follow(self, window: Candidates, regions: list[Span], settled: list[tuple[int, ...]]) -> None:
+    def _follow(self, window: Candidates, regions: _Regions, settled: list[tuple[int, ...]]) -> None:
         """Follows what is open through a window; adds what closed and the headings that were in doubt."""
         if self.open.kind == "html" and len(window.blanks):
-            regions.append(self._closed(int(window.blanks[0])))
-        for event in zip(*(column.tolist() for column in window.events), strict=True):
+            regions.add(self._closed(int(window.blanks[0])))
+        columns = [column.tolist() for column in window.events]
+        offsets, stops, pairs = columns[0], columns[1], columns[-1]
+        at = -1
+        for event in zip(*columns[:-1], strict=True):
+            at += 1
             if event[0] < self._passed:
                 continue
             if self.open is not NO_LEAF:
                 stop = self._stop_at(event)
                 if stop is not None:
-                    regions.append(self._closed(stop))
+                    regions.add(self._closed(stop))
+                continue
+            if pairs[at]:
+                behind = at + 2 * pairs[at]
+                regions.starts.extend(offsets[at:behind:2])
+                regions.stops.extend(stops[at + 1 : behind : 2])
+                self._passed = regions.stops[-1]
                 continue
             found = self._opens(event, window)
             if isinstance(found, Heading):
                 settled.append(self._row(found, event[2]))
             elif found is not None and (region := self._opened(found, event, window)) is not None:
-                regions.append(region)
+                regions.add(region)
         self._sync = self._sync_before((1 << 62) if self.open is NO_LEAF else self.open.start, window)
 
     def _stop_at(self, event: _Event) -> int | None:
@@ -234,7 +255,7 @@ def _merged(batch: Batch, rows: list[tuple[int, ...]]) -> Batch:
     return Batch._make([*(column[order] for column in columns), batch.syncs, batch.sync_lines])
 
 
-def _outside(windows: Sequence[Candidates], lines: Sequence[int], regions: Offsets) -> Batch:
+def _outside(windows: Sequence[Candidates], lines: Sequence[int], regions: _Regions) -> Batch:
     """What windows hold outside of sorted, disjoint regions, whose starts and stops lie in none.
 
     Args:
@@ -249,7 +270,8 @@ def _outside(windows: Sequence[Candidates], lines: Sequence[int], regions: Offse
         return np.concatenate([indexes(one) + line for one, line in zip(windows, lines, strict=True)])
 
     starts, syncs = column(lambda one: one.starts), column(lambda one: one.syncs)
-    headed, synced = (np.flatnonzero(_are_outside(offsets, regions)) for offsets in (starts, syncs))
+    bounds = np.array(regions.starts, np.int64), np.array(regions.stops, np.int64)
+    headed, synced = (np.flatnonzero(_are_outside(offsets, *bounds)) for offsets in (starts, syncs))
     return Batch(
         starts=starts[headed],
         stops=column(lambda one: one.stops)[headed],
@@ -262,11 +284,10 @@ def _outside(windows: Sequence[Candidates], lines: Sequence[int], regions: Offse
     )
 
 
-def _are_outside(offsets: Offsets, regions: Offsets) -> Mask:
-    """Which offsets lie in none of the regions."""
+def _are_outside(offsets: Offsets, starts: Offsets, stops: Offsets) -> Mask:
+    """Which offsets lie in none of the regions with these starts and stops."""
     import numpy as np
 
-    starts, stops = regions.T
     at = np.searchsorted(starts, offsets, "left") - 1
     inside: Mask = (at >= 0) & (offsets < stops[np.maximum(at, 0)])
     return ~inside

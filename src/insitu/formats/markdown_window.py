@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
@@ -12,10 +12,6 @@ if TYPE_CHECKING:
     Mask: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
 LF, CR, TAB, SPACE = b"\n\r\t "
-
-# Line ends are looked for in blocks whose flags stay in the cache, in memory that the process has: a fresh
-# array for a whole window costs a page fault for every 4 KiB.
-_BLOCK_BYTES: Final = 96 << 10
 
 
 class WindowLines(NamedTuple):
@@ -48,7 +44,8 @@ def window_lines(view: memoryview, skip: int, *, last: bool) -> WindowLines:
     data = np.frombuffer(view, np.uint8)
     size = len(data)
     crs = bool((data == CR).any())
-    stops = (_ends_with_cr(data, last=last) if crs else _line_feeds(data)) + 1
+    stops = _last_of_ends(data, last=last) if crs else np.flatnonzero(data == LF)
+    stops += 1
     if skip:
         stops = stops[np.searchsorted(stops, skip, "right") :]
     starts = np.concatenate((np.array([skip], np.int64), stops))
@@ -67,18 +64,7 @@ def window_lines(view: memoryview, skip: int, *, last: bool) -> WindowLines:
     return WindowLines(view, data, starts, stops, ends, open_end)
 
 
-def _line_feeds(data: Bytes) -> Offsets:
-    import numpy as np
-
-    found = [np.zeros(0, np.int64)]
-    for at in range(0, len(data), _BLOCK_BYTES):
-        block = np.flatnonzero(data[at : at + _BLOCK_BYTES] == LF)
-        block += at
-        found.append(block)
-    return np.concatenate(found)
-
-
-def _ends_with_cr(data: Bytes, *, last: bool) -> Offsets:
+def _last_of_ends(data: Bytes, *, last: bool) -> Offsets:
     """The last bytes of line endings, some of which hold a CR."""
     import numpy as np
 
