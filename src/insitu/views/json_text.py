@@ -24,6 +24,7 @@ from insitu.formats.json_edits import Change, Edits
 from insitu.formats.json_pointer import parse_pointer
 from insitu.formats.json_syntax import Fault, fault_in
 from insitu.formats.json_tree import SmallTree, Tree, decoded, locate
+from insitu.scan.part import Part
 from insitu.views.content import Content
 from insitu.views.json_check import fault_of
 from insitu.views.json_large import LargeTree
@@ -50,23 +51,6 @@ def check_encoding(text: Encoding, path: str) -> None:
             hint="Convert it first.",
             encoding=text.name,
         )
-
-
-class Part:
-    """A span of a reader, as a reader."""
-
-    def __init__(self, reader: Reader, span: Span) -> None:
-        self._reader = reader
-        self._start = span.start
-        self.size = span.size
-
-    def read(self, offset: int, size: int) -> bytes:
-        """Exactly these bytes."""
-        return self._reader.read(self._start + offset, size)
-
-    def read_into(self, offset: int, buffer: memoryview) -> None:
-        """Fills ``buffer`` from ``offset``."""
-        self._reader.read_into(self._start + offset, buffer)
 
 
 class JsonText:

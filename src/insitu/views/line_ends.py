@@ -14,6 +14,7 @@ from insitu.core.spans import Span
 from insitu.engine.index import LineIndex
 from insitu.errors import TextError
 from insitu.formats.lines import LF
+from insitu.scan.part import Part
 
 # Reading and counting so many bytes costs less than two look-ups in an index, which read 128 KiB on average.
 SHORT_BYTES: Final = 64 << 10
@@ -120,7 +121,7 @@ class LineEnds:
         stretches = self._pasted.setdefault(content.source, [])
         known = next((stretch for stretch in stretches if stretch.span.holds(content.span)), None)
         if known is None:
-            pasted = _Part(self._reader_of(content), content.span)
+            pasted = Part(self._reader_of(content), content.span)
             known = _Stretch(content.span, _index_of(pasted, self.newline), self._unit)
             stretches.append(known)
         return known
@@ -146,21 +147,6 @@ class _Stretch:
             return None
         start = (part.start - self.span.start) // self._unit
         return (self._index.end_offset(self._before(start) + index + 1) - 1 - start) * self._unit
-
-
-class _Part:
-    """A span of a reader, as a reader."""
-
-    def __init__(self, reader: Reader, span: Span) -> None:
-        self._reader = reader
-        self._start = span.start
-        self.size = span.size
-
-    def read(self, offset: int, size: int) -> bytes:
-        return self._reader.read(self._start + offset, size)
-
-    def read_into(self, offset: int, buffer: memoryview) -> None:
-        self._reader.read_into(self._start + offset, buffer)
 
 
 class _Marks:
