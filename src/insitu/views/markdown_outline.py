@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from insitu.core.protocols import Cancel, Progress, Reader
@@ -72,12 +74,14 @@ class Outline:
         front, begin = beginning(reader)
         line = _line_count(reader.read(0, begin))
         scan = Scan(reader, encoding, begin, line, progress=progress, cancel=cancel)
-        batches: list[Batch] = []
         checkpoints = [np.zeros((0, 2), np.int64)]
-        for _, batch in scan.batches():
-            checkpoints.append(_checkpoints(batch))
-            batches.append(batch)
-        columns = _columns(batches)
+
+        def passed() -> Iterator[Batch]:
+            for _, batch in scan.batches():
+                checkpoints.append(_checkpoints(batch))
+                yield batch
+
+        columns = _columns(passed())
         marks = np.concatenate(checkpoints)
         return cls(columns, marks, front, scan.unclosed, reader.size, begin, line)
 
@@ -265,11 +269,13 @@ def _line_count(data: bytes) -> int:
     return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
 
 
-def _columns(batches: list[Batch]) -> list[Column]:
+def _columns(batches: Iterable[Batch]) -> list[Column]:
+    """The columns of all batches, each in one piece that grows: there may be millions of headings."""
     import numpy as np
 
-    kinds = (np.int64, np.int64, np.uint8, np.int64, np.int64, np.int64)
-    return [
-        np.concatenate([np.zeros(0, kind), *(batch[number] for batch in batches)]).astype(kind)
-        for number, kind in enumerate(kinds)
-    ]
+    kinds = ("q", "q", "B", "q", "q", "q")
+    gathered = [array(kind) for kind in kinds]
+    for batch in batches:
+        for column, new in zip(gathered, batch, strict=False):
+            column.frombytes(np.ascontiguousarray(new, column.typecode).view(np.uint8).data)
+    return [np.frombuffer(column, column.typecode) for column in gathered]
