@@ -57,19 +57,28 @@ def line_of(data: bytes, offset: int) -> int:
 
 @pytest.mark.slow
 @given(
-    DOCUMENTS, st.sampled_from([1, 2, 3, 7, 16, 64, 1000]), st.sampled_from([2, 5, 256]), st.integers(16, 60)
+    DOCUMENTS,
+    st.sampled_from([1, 2, 3, 7, 16, 64, 1000]),
+    st.sampled_from([2, 5, 256]),
+    st.integers(16, 60),
+    st.sampled_from([1, 2, 5]),
 )
 def test_the_fast_scan_finds_what_the_exact_one_does(
-    data: bytes, window: int, before: int, after: int
+    data: bytes, window: int, before: int, after: int, together: int
 ) -> None:
     reader = BytesReader(data)
     walk = Walk(ExactReader(reader), "utf-8")
     found: list[tuple[int, int, int]] = []
-    for view in windows(reader, window_bytes=window, before=before, after=after):
-        first, last = view.span.start == 0, view.offset + len(view.view) == reader.size
-        batch = walk.take(
-            candidates(view.view, view.offset, view.before, view.span.size, "utf-8", first=first, last=last)
+    looked_at = [
+        # A window's bytes are there until the next one is read.
+        candidates(
+            view.view, view.offset, view.before, view.span.size, "utf-8",
+            first=view.span.start == 0, last=view.offset + len(view.view) == reader.size,
         )
+        for view in windows(reader, window_bytes=window, before=before, after=after)
+    ]  # fmt: skip
+    for at in range(0, len(looked_at), together):
+        batch = walk.take(looked_at[at : at + together])
         rows = zip(*(column.tolist() for column in batch[:4]), strict=True)
         for start, stop, level, line in rows:
             found.append((start, stop, level))

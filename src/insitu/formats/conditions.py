@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Final
 from insitu.errors import ConditionError
 from insitu.formats.condition_batch import Batch
 from insitu.formats.condition_compile import compiled
-from insitu.formats.condition_predicates import Predicate, required_texts
+from insitu.formats.condition_needles import needles_of
+from insitu.formats.condition_predicates import Predicate
 from insitu.formats.condition_syntax import columns_of, parse
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Condition:
     columns: tuple[str, ...]
     """The names of the columns it uses, in the order it names them."""
     null_empty: bool = False
+    needles: tuple[bytes, ...] = ()
+    """Texts of which a column is one in every row that it is true of; none where no such are known."""
     _predicate: Predicate = field(repr=False, compare=False, kw_only=True)
 
     @classmethod
@@ -56,7 +59,8 @@ class Condition:
             ConditionError: it does not parse, the message shows where; or it compares numbers with texts.
         """
         tree = parse(text)
-        return cls(text, tuple(columns_of(tree)), null_empty, _predicate=compiled(tree))
+        predicate = compiled(tree)
+        return cls(text, tuple(columns_of(tree)), null_empty, needles_of(predicate), _predicate=predicate)
 
     def bind(self, header: Sequence[str]) -> tuple[int, ...]:
         """The index in ``header`` of each of ``columns``: the same name, else the only one but for case.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from insitu.formats.cells import Cells
@@ -75,7 +76,7 @@ class Columns:
         found = {}
         for name, path, inner in zip(self.names, self._paths, self._inner, strict=True):
             field = self._fields[path[0]]
-            column: list[Value] = [getattr(record, field) for record in records]
+            column: list[Value] = list(map(attrgetter(field), records))
             found[name] = _cells(column if inner is None else list(map(inner.read_inside, column)))
         return found
 

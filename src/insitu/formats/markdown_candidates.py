@@ -10,18 +10,26 @@ underline, two or three columns of indentation) the line is a doubt, for the exa
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from insitu.formats.markdown_keys import window_keys
 from insitu.formats.markdown_rules import HTML_ENDS, html_kind
 from insitu.formats.markdown_rules import SETEXT as SETEXT_LINE
+from insitu.formats.markdown_window import (
+    CR,
+    LF,
+    SPACE,
+    TAB,
+    WindowLines,
+    blank_lines,
+    indents_and_leads,
+    pooled,
+    window_lines,
+)
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    Bytes: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
-    Offsets: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
-    Mask: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
+    from insitu.formats.markdown_window import Bytes, Mask, Offsets
 
 # Enough to see whether the line before a window is blank; where it is not, the line is settled exactly.
 BEFORE_BYTES: Final = 256
@@ -35,7 +43,6 @@ _ITEM_COLUMNS: Final = 2
 # An item with text right behind its marker: all lines that are blank or indented like the text are in it.
 _ITEM: Final = re.compile(rb" ?(?:[-+*]|(\d{1,9})[.)]) {1,4}(?=[A-Za-z0-9`\[(\"'])")
 
-_LF, _CR, _TAB, _SPACE = b"\n\r\t "
 _HASH, _BACKTICK, _TILDE, _LESS, _EQUALS, _MINUS = b"#`~<=-"
 
 
@@ -70,6 +77,8 @@ class Events(NamedTuple):
     sizes: Offsets
     items: Offsets
     """Where the list item starts that holds the line if that is in no fence or HTML; else -1."""
+    pairs: Offsets
+    """How often, from here on, an event opens a fence for certain and the next one closes it."""
 
 
 class Candidates(NamedTuple):
@@ -95,23 +104,6 @@ class Candidates(NamedTuple):
     events: Events
 
 
-class _Lines(NamedTuple):
-    """The lines in sight; the first may be cut off at its start, the last at its end."""
-
-    view: memoryview
-    data: Bytes
-    starts: Offsets
-    stops: Offsets
-    """Behind the endings."""
-    ends: Offsets
-    """Before the endings."""
-    open_end: bool
-    """Whether the last line goes on behind what is in sight."""
-
-    def content(self, line: int) -> bytes:
-        return bytes(self.view[self.starts[line] : self.ends[line]])
-
-
 def candidates(
     view: memoryview, offset: int, before: int, size: int, encoding: str, *, first: bool, last: bool
 ) -> Candidates:
@@ -131,19 +123,19 @@ def candidates(
     """
     import numpy as np
 
-    lines = _lines(view, before if first else 0, last=last)
+    lines = window_lines(view, before if first else 0, last=last)
     own = np.searchsorted(lines.starts, [before, before + size])
     # What precedes the first line in sight is cut off: it is no line of this window, unless all begins here.
     low = int(own[0]) if first else max(1, int(own[0]))
     high = int(own[1])
-    blank = _blank(lines)
+    blank = blank_lines(lines)
     behind_blank = np.empty(len(blank), np.bool_)
     behind_blank[1:] = blank[:-1]
     behind_blank[:1] = first
     if not first:
         # The first line in sight is cut off at its start: it only looks blank.
         behind_blank[1:2] = False
-    indents, leads = _leads(lines)
+    indents, leads = indents_and_leads(lines)
     mine = slice(low, high)
     indent, lead, starts = indents[mine], leads[mine], lines.starts[mine]
     flush = indent < _ITEM_COLUMNS
@@ -159,8 +151,9 @@ def candidates(
     html = np.flatnonzero(lead == _LESS)
     found.html(html + low, indent[html], behind_blank)
     rules = np.flatnonzero(((lead == _EQUALS) | (lead == _MINUS)) & ~behind_blank[mine]) + low
-    titled = flush & behind_blank[mine] & ~blank[mine] & ~_special(lead)
-    underlines, firsts = found.underlines(rules, indents[rules], titled)
+    # A line that begins a paragraph in no container; the byte behind its indent was looked at.
+    titles = flush & behind_blank[mine] & ~blank[mine]
+    underlines, firsts = found.underlines(rules, indents[rules], titles, lead)
     found.open_blank()
     tails = np.concatenate((heads, underlines))
     heads = np.concatenate((heads, underlines - 1))
@@ -185,89 +178,17 @@ def candidates(
     )
 
 
-def _special(lead: Bytes) -> Mask:
+@cache
+def _special() -> Mask:
     """Which first bytes may begin something other than the text of a paragraph."""
     import numpy as np
 
     table = np.zeros(256, np.bool_)
     table[list(b"\0#`~*+_=<>-[0123456789")] = True
-    found: Mask = table[lead]
-    return found
+    return table
 
 
-def _lines(view: memoryview, skip: int, *, last: bool) -> _Lines:
-    """The lines of a view from ``skip`` on."""
-    import numpy as np
-
-    data = np.frombuffer(view, np.uint8)
-    ending = data == _LF
-    size = len(data)
-    crs = bytes(view).find(b"\r") >= 0
-    if crs:
-        cr = data == _CR
-        # A CR before an LF ends no line: the LF does.
-        ending[:-1] |= cr[:-1] & ~ending[1:]
-        # As the last byte in sight it ends one where the document does: what follows else is out of sight.
-        ending[-1] |= cr[-1] & last
-    stops = np.flatnonzero(ending) + 1
-    if skip:
-        stops = stops[np.searchsorted(stops, skip, "right") :]
-    starts = np.concatenate((np.array([skip], np.int64), stops))
-    open_end = False
-    if int(starts[-1]) == size:
-        starts = starts[:-1]
-    else:
-        open_end = not last
-        stops = np.append(stops, size)
-    ends = stops - 1
-    if len(ends) and data[ends[-1]] not in (_LF, _CR):
-        ends[-1] += 1
-    if crs and len(ends):
-        paired = (data[np.minimum(ends, size - 1)] == _LF) & (ends > starts) & (data[ends - 1] == _CR)
-        ends = ends - paired
-    return _Lines(view, data, starts, stops, ends, open_end)
-
-
-def _blank(lines: _Lines) -> Mask:
-    """Which lines are blank; an open last one is not."""
-    import numpy as np
-
-    data, starts, ends = lines.data, lines.starts, lines.ends
-    blank = starts == ends
-    edges = np.flatnonzero(~blank)
-    first, last = data[starts[edges]], data[ends[edges] - 1]
-    doubtful = ((first == _SPACE) | (first == _TAB)) & ((last == _SPACE) | (last == _TAB))
-    for line in edges[doubtful].tolist():
-        blank[line] = not lines.content(line).strip(b" \t")
-    if lines.open_end and len(blank):
-        blank[-1] = False
-    found: Mask = blank
-    return found
-
-
-def _leads(lines: _Lines) -> tuple[Any, Bytes]:
-    """The columns each line is indented by, 4 for more, and the first byte behind; 0 for more than 3."""
-    import numpy as np
-
-    data, starts = lines.data, lines.starts
-    top = len(data) - 1
-    leads = data[starts]
-    indents = np.zeros(len(starts), np.int8)
-    spaced = np.flatnonzero(leads == _SPACE)
-    for column in range(1, 5):
-        indents[spaced] = column
-        found = data[np.minimum(starts[spaced] + column, top)]
-        leads[spaced] = found
-        spaced = spaced[found == _SPACE]
-        if not len(spaced):
-            break
-    deep = (indents == 4) | (leads == _TAB)
-    indents[deep] = 4
-    leads[deep] = 0
-    return indents, leads
-
-
-def _atx(lines: _Lines, at: Offsets, found: Offsets) -> tuple[Offsets, Bytes]:
+def _atx(lines: WindowLines, at: Offsets, found: Offsets) -> tuple[Offsets, Bytes]:
     """Those of the lines that are ATX headings, and their levels.
 
     Args:
@@ -282,7 +203,7 @@ def _atx(lines: _Lines, at: Offsets, found: Offsets) -> tuple[Offsets, Bytes]:
         run &= (data[np.minimum(at + count, top)] == _HASH) & (at + count <= top)
         levels += run
     behind = data[np.minimum(at + levels, top)]
-    ended = (at + levels > top) | (behind == _SPACE) | (behind == _TAB) | (behind == _LF) | (behind == _CR)
+    ended = (at + levels > top) | (behind == SPACE) | (behind == TAB) | (behind == LF) | (behind == CR)
     right = ended & (levels <= 6)
     return found[right], levels[right]
 
@@ -290,7 +211,7 @@ def _atx(lines: _Lines, at: Offsets, found: Offsets) -> tuple[Offsets, Bytes]:
 class _Found:
     """Gathers the events of a window: columns in any order, sorted in the end."""
 
-    def __init__(self, lines: _Lines, low: int, high: int, items: _Items) -> None:
+    def __init__(self, lines: WindowLines, low: int, high: int, items: _Items) -> None:
         self._lines = lines
         self._low = low
         self._items = items
@@ -317,7 +238,8 @@ class _Found:
         found = found[order]
         starts, stops = self._lines.starts[found] + offset, self._lines.stops[found] + offset
         items = np.where(items < 0, -1, self._lines.starts[items] + offset)[order]
-        return Events(starts, stops, found - self._low, codes[order], sizes[order], items)
+        codes, sizes = codes[order], sizes[order]
+        return Events(starts, stops, found - self._low, codes, sizes, items, _pairs(codes, sizes))
 
     def fences(self, found: Offsets, indents: Any) -> None:
         """Lines that begin with a marker of fences."""
@@ -335,12 +257,13 @@ class _Found:
             text = bytes(self._lines.view[at[line] : ends[line]])
             sizes[line] = len(text) - len(text.lstrip(text[:1]))
         closes = at + sizes >= ends
-        for line in np.flatnonzero((data[ends - 1] == _SPACE) | (data[ends - 1] == _TAB)).tolist():
+        for line in np.flatnonzero((data[ends - 1] == SPACE) | (data[ends - 1] == TAB)).tolist():
             closes[line] = not bytes(self._lines.view[at[line] + sizes[line] : ends[line]]).strip(b" \t")
         ticks = marker == _BACKTICK
         opens = np.ones(len(found), np.bool_)
-        for line in np.flatnonzero(ticks & ~closes).tolist():
-            opens[line] = b"`" not in bytes(self._lines.view[at[line] + sizes[line] : ends[line]])
+        if len(told := np.flatnonzero(ticks & ~closes)):
+            pool, cuts = pooled(data, at[told] + sizes[told], ends[told])
+            opens[told] = ~np.logical_or.reduceat(pool == _BACKTICK, cuts)
         codes = np.where(ticks, TICKS, TILDES) | (indents < _ITEM_COLUMNS) * CERTAIN
         self.add(found, indents, codes | opens * OPENS | closes * CLOSES, sizes)
 
@@ -360,11 +283,12 @@ class _Found:
         kept = (sizes > 0) | (found == self.cut)
         self.add(found[kept], indents[kept], codes[kept], sizes[kept])
 
-    def underlines(self, found: Offsets, indents: Any, titled: Mask) -> tuple[Offsets, Mask]:
+    def underlines(self, found: Offsets, indents: Any, titles: Mask, leads: Bytes) -> tuple[Offsets, Mask]:
         """Lines that begin with ``=`` or ``-`` and follow one that is not blank.
 
         Args:
-            titled: which lines of the window begin a paragraph in no container.
+            titles: which lines of the window begin a paragraph in no container, if their first bytes
+                (``leads``) begin text.
 
         Returns:
             Those that follow such a line and so are certain, and which of them are of the first level.
@@ -374,20 +298,28 @@ class _Found:
         data, starts, ends = self._lines.data, self._lines.starts, self._lines.ends
         final = data[ends[found] - 1]
         lead = data[starts[found] + indents]
-        fits = (final == lead) | (final == _SPACE) | (final == _TAB) | (found == self.cut)
-        found, indents = found[fits], indents[fits]
-        kept = np.array(
-            [
-                line == self.cut or SETEXT_LINE.match(self._lines.content(line)[indent:]) is not None
-                for line, indent in zip(found.tolist(), indents.tolist(), strict=True)
-            ],
-            np.bool_,
-        )
-        found, indents = found[kept], indents[kept]
-        certain = (found > self._low) & titled[np.maximum(found - self._low - 1, 0)] & (found != self.cut)
+        fits = (final == lead) | (final == SPACE) | (final == TAB) | (found == self.cut)
+        found, indents, lead = found[fits], indents[fits], lead[fits]
+        kept = self._are_underlines(found, indents, lead)
+        found, indents, lead = found[kept], indents[kept], lead[kept]
+        above = np.maximum(found - self._low - 1, 0)
+        certain = (found > self._low) & titles[above] & ~_special()[leads[above]] & (found != self.cut)
         self.add(found[~certain], indents[~certain], 0, 0)
-        first = data[starts[found] + indents] == _EQUALS
-        return found[certain], first[certain]
+        return found[certain], (lead == _EQUALS)[certain]
+
+    def _are_underlines(self, found: Offsets, indents: Any, lead: Bytes) -> Mask:
+        import numpy as np
+
+        if not len(found):
+            return np.zeros(0, np.bool_)
+        starts, ends = self._lines.starts[found] + indents, self._lines.ends[found]
+        pool, cuts = pooled(self._lines.data, starts, ends)
+        kept: Mask = ~np.logical_or.reduceat(pool != np.repeat(lead, ends - starts), cuts)
+        # With other bytes, only those at the end may be blank.
+        for at in np.flatnonzero(~kept).tolist():
+            text = bytes(self._lines.view[starts[at] : ends[at]])
+            kept[at] = found[at] == self.cut or SETEXT_LINE.match(text) is not None
+        return kept
 
     def open_blank(self) -> None:
         """A last line whose end is out of sight and that may yet turn out blank."""
@@ -397,10 +329,27 @@ class _Found:
         self.add(np.array([self.cut] * cut, np.int64), np.zeros(int(cut), np.int64), 0, 0)
 
 
+def _pairs(codes: Offsets, sizes: Offsets) -> Offsets:
+    """For each event how many pairs begin with it that follow one upon the other: see ``Events``."""
+    import numpy as np
+
+    fences = codes & FENCES
+    opens = (fences > 0) & (codes & (CERTAIN | OPENS) == CERTAIN | OPENS)
+    paired = np.zeros(len(codes), np.bool_)
+    paired[:-1] = opens[:-1] & (codes[1:] & CLOSES > 0)
+    paired[:-1] &= (fences[1:] == fences[:-1]) & (sizes[1:] >= sizes[:-1])
+    places = np.arange(len(codes))
+    ends = np.where(paired, len(codes), places)
+    for parity in (0, 1):
+        # The next place, in steps of two, that begins no pair.
+        ends[parity::2] = np.minimum.accumulate(ends[parity::2][::-1])[::-1]
+    return (ends - places) // 2
+
+
 class _Items:
     """Tells of indented lines whether a list item around them is in sight."""
 
-    def __init__(self, lines: _Lines, indents: Any, blank: Mask, behind_blank: Mask) -> None:
+    def __init__(self, lines: WindowLines, indents: Any, blank: Mask, behind_blank: Mask) -> None:
         import numpy as np
 
         self._lines = lines

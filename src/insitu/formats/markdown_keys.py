@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from insitu.formats.markdown_rules import ATX
 from insitu.formats.markdown_titles import TITLE_BYTES_MAX, capped_title, joined, normalized
+from insitu.formats.markdown_window import pooled
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from insitu.formats.markdown_candidates import Offsets
+    from insitu.formats.markdown_window import Offsets
 
     Table = np.ndarray[Any, np.dtype[np.uint64]]
 
@@ -49,17 +50,13 @@ def window_keys(view: memoryview, starts: Offsets, ends: Offsets, encoding: str)
 
     if not len(starts):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    spans = zip(starts.tolist(), ends.tolist(), strict=True)
-    texts = [bytes(view[start:stop]) for start, stop in spans]
-    pool = np.frombuffer(b"".join(texts), np.uint8)
-    cuts = np.zeros(len(texts), np.int64)
-    np.cumsum((ends - starts)[:-1], out=cuts[1:])
+    pool, cuts = pooled(np.frombuffer(view, np.uint8), starts, ends)
     table, letters, hidden = _tables()
     keys = np.add.reduceat(table[pool], cuts).view(np.int64)
     families = np.add.reduceat(letters[pool], cuts).view(np.int64)
     hiding = np.logical_or.reduceat(hidden[pool], cuts)
     for line in np.flatnonzero(hiding).tolist():
-        text = texts[line]
+        text = bytes(view[starts[line] : ends[line]])
         # The line over an underline comes without it.
         title = capped_title(text, len(text)) if ATX.match(text.lstrip(b" ")) else joined(text)
         keys[line], families[line] = key(title[:TITLE_BYTES_MAX], encoding)

@@ -6,7 +6,9 @@ start with nothing open, to settle a line in doubt.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from insitu.core.spans import Span
 from insitu.formats.markdown_blocks import NO_LEAF, Heading, Leaf, State, after
@@ -26,7 +28,7 @@ from insitu.formats.markdown_rules import HTML_ENDS
 from insitu.formats.markdown_titles import TITLE_BYTES_MAX, capped_title
 
 if TYPE_CHECKING:
-    from insitu.formats.markdown_candidates import Bytes, Mask, Offsets
+    from insitu.formats.markdown_window import Bytes, Mask, Offsets
 
 # Offset, stop, index of the line, code, size and item.
 _Event = tuple[int, int, int, int, int, int]
@@ -85,6 +87,17 @@ class Batch(NamedTuple):
         return Batch._make([*(column[:count] for column in self[:6]), self.syncs[:0], self.sync_lines[:0]])
 
 
+class _Regions(NamedTuple):
+    """Where fences and HTML are, in order: what lies between a start and its stop is no heading."""
+
+    starts: list[int]
+    stops: list[int]
+
+    def add(self, region: Span) -> None:
+        self.starts.append(region.start)
+        self.stops.append(region.stop)
+
+
 class Walk:
     """Follows fences and HTML blocks through the windows.
 
@@ -105,42 +118,59 @@ class Walk:
         # HTML of the kinds 1 to 5 is followed to its end at once: nothing before this counts.
         self._passed = start
 
-    def take(self, window: Candidates) -> Batch:
-        """Takes in the next window."""
+    def take(self, windows: Sequence[Candidates]) -> Batch:
+        """Takes in the next windows.
+
+        Cost: microseconds for each event; and, for all windows together, some dozen calls of NumPy, each of
+            which may wait for the threads that look at further windows.
+        """
         import numpy as np
 
-        regions: list[Span] = [Span(self._passed, self._passed)]
-        headings: list[tuple[Heading, int]] = []
+        # What a block has passed that reached into these windows from an earlier one.
+        regions = _Regions([-1], [self._passed])
+        settled: list[tuple[int, ...]] = []
+        lines = []
+        for window in windows:
+            lines.append(self._line)
+            self._follow(window, regions, settled)
+            self._line += window.line_count
+        if self.open is not NO_LEAF:
+            regions.add(Span(self.open.start, 1 << 62))
+        batch = _outside(windows, lines, regions)
+        for at in np.flatnonzero(batch.stops < 0).tolist():
+            span = Span(int(batch.starts[at]), self._exact.line_at(int(batch.starts[at])).stop)
+            batch.stops[at] = span.stop
+            batch.keys[at], batch.families[at] = self._key(span)
+        return _merged(batch, settled) if settled else batch
+
+    def _follow(self, window: Candidates, regions: _Regions, settled: list[tuple[int, ...]]) -> None:
+        """Follows what is open through a window; adds what closed and the headings that were in doubt."""
         if self.open.kind == "html" and len(window.blanks):
-            regions.append(self._closed(int(window.blanks[0])))
-        for event in zip(*(column.tolist() for column in window.events), strict=True):
+            regions.add(self._closed(int(window.blanks[0])))
+        columns = [column.tolist() for column in window.events]
+        offsets, stops, pairs = columns[0], columns[1], columns[-1]
+        at = -1
+        for event in zip(*columns[:-1], strict=True):
+            at += 1
             if event[0] < self._passed:
                 continue
             if self.open is not NO_LEAF:
                 stop = self._stop_at(event)
                 if stop is not None:
-                    regions.append(self._closed(stop))
+                    regions.add(self._closed(stop))
+                continue
+            if pairs[at]:
+                behind = at + 2 * pairs[at]
+                regions.starts.extend(offsets[at:behind:2])
+                regions.stops.extend(stops[at + 1 : behind : 2])
+                self._passed = regions.stops[-1]
                 continue
             found = self._opens(event, window)
             if isinstance(found, Heading):
-                headings.append((found, event[2]))
+                settled.append(self._row(found, event[2]))
             elif found is not None and (region := self._opened(found, event, window)) is not None:
-                regions.append(region)
-        if self.open is not NO_LEAF:
-            regions.append(Span(self.open.start, 1 << 62))
-        starts = np.array([region.start for region in regions], np.int64)
-        stops = np.array([region.stop for region in regions], np.int64)
-        # Where HTML reached into this window from an earlier one, its start is not among these.
-        starts[0] = -1
-        outside = _outside(window.syncs, starts, stops)
-        headed = np.flatnonzero(_outside(window.starts, starts, stops))
-        batch = self._batch(window, headed, headings, outside)
-        self._line += window.line_count
-        if len(batch.syncs):
-            self._sync = max(self._sync, int(batch.syncs[-1]))
-        if len(batch.starts):
-            self._sync = max(self._sync, int(batch.stops[-1]))
-        return batch
+                regions.add(region)
+        self._sync = self._sync_before((1 << 62) if self.open is NO_LEAF else self.open.start, window)
 
     def _stop_at(self, event: _Event) -> int | None:
         """Where the open block stops if the event closes it."""
@@ -179,8 +209,6 @@ class Walk:
 
     def _opened(self, leaf: Leaf, event: _Event, window: Candidates) -> Span | None:
         """Opens a block; returns its region if it is known already where it stops."""
-        import numpy as np
-
         self.open = leaf
         if leaf.kind == "fence":
             return None
@@ -188,36 +216,18 @@ class Walk:
             _, stop, _, code, _, _ = event
             ended = code & CLOSES and not code & CUT
             return self._closed(stop if ended else self._exact.html_stop(leaf.start, leaf.html))
-        at = int(np.searchsorted(window.blanks, leaf.start))
+        at = bisect_left(window.blanks, leaf.start)
         return self._closed(int(window.blanks[at])) if at < len(window.blanks) else None
 
     def _sync_before(self, offset: int, window: Candidates) -> int:
         """The last line, at most at ``offset``, before which nothing is open."""
-        import numpy as np
-
         sync = max(self._sync, self._passed)
         for lines in (window.syncs, window.starts):
-            at = int(np.searchsorted(lines, offset, "right")) - 1
+            at = bisect_right(lines, offset) - 1
             if at >= 0:
                 # What lies before the end of the last region may lie in one.
                 sync = max(sync, int(lines[at]))
         return sync
-
-    def _batch(
-        self, window: Candidates, headed: Offsets, settled: list[tuple[Heading, int]], outside: Mask
-    ) -> Batch:
-
-        starts, stops, levels = window.starts[headed], window.stops[headed], window.levels[headed]
-        lines = window.indexes[headed] + self._line
-        keys, families = window.keys[headed], window.families[headed]
-        if len(stops) and stops[-1] < 0:
-            stops[-1] = self._exact.line_at(int(starts[-1])).stop
-            keys[-1], families[-1] = self._key(Span(int(starts[-1]), int(stops[-1])))
-        columns: list[Any] = [starts, stops, levels, lines, keys, families]
-        if settled:
-            columns = _merged(columns, [self._row(heading, index) for heading, index in settled])
-        sync_lines = window.sync_indexes[outside] + self._line
-        return Batch._make([*columns, window.syncs[outside], sync_lines])
 
     def _row(self, heading: Heading, index: int) -> tuple[int, ...]:
         """A heading that was settled, as a row of the columns; ``index`` is that of its last line."""
@@ -230,20 +240,52 @@ class Walk:
         return key(capped_title(head, span.size), self._encoding)
 
 
-def _merged(columns: list[Any], rows: list[tuple[int, ...]]) -> list[Any]:
-    """The columns with more rows put in where they belong."""
+def _merged(batch: Batch, rows: list[tuple[int, ...]]) -> Batch:
+    """A batch with more headings put in where they belong."""
     import numpy as np
 
-    more = zip(*rows, strict=True)
-    joined = [
-        np.append(column, np.array(new, column.dtype)) for column, new in zip(columns, more, strict=True)
+    heads: list[Offsets | Bytes] = [
+        batch.starts, batch.stops, batch.levels, batch.lines, batch.keys, batch.families
+    ]  # fmt: skip
+    columns = [
+        np.append(column, np.array(new, column.dtype))
+        for column, new in zip(heads, zip(*rows, strict=True), strict=True)
     ]
-    order = np.argsort(joined[0], kind="stable")
-    return [column[order] for column in joined]
+    order = np.argsort(columns[0], kind="stable")
+    return Batch._make([*(column[order] for column in columns), batch.syncs, batch.sync_lines])
 
 
-def _outside(offsets: Offsets, starts: Offsets, stops: Offsets) -> Mask:
-    """Which offsets lie in none of the sorted, disjoint regions; their starts and stops lie in none."""
+def _outside(windows: Sequence[Candidates], lines: Sequence[int], regions: _Regions) -> Batch:
+    """What windows hold outside of sorted, disjoint regions, whose starts and stops lie in none.
+
+    Args:
+        lines: index of the first line of each window.
+    """
+    import numpy as np
+
+    def column(named: Callable[[Candidates], Offsets]) -> Offsets:
+        return np.concatenate([named(window) for window in windows])
+
+    def numbered(indexes: Callable[[Candidates], Offsets]) -> Offsets:
+        return np.concatenate([indexes(one) + line for one, line in zip(windows, lines, strict=True)])
+
+    starts, syncs = column(lambda one: one.starts), column(lambda one: one.syncs)
+    bounds = np.array(regions.starts, np.int64), np.array(regions.stops, np.int64)
+    headed, synced = (np.flatnonzero(_are_outside(offsets, *bounds)) for offsets in (starts, syncs))
+    return Batch(
+        starts=starts[headed],
+        stops=column(lambda one: one.stops)[headed],
+        levels=np.concatenate([window.levels for window in windows])[headed],
+        lines=numbered(lambda one: one.indexes)[headed],
+        keys=column(lambda one: one.keys)[headed],
+        families=column(lambda one: one.families)[headed],
+        syncs=syncs[synced],
+        sync_lines=numbered(lambda one: one.sync_indexes)[synced],
+    )
+
+
+def _are_outside(offsets: Offsets, starts: Offsets, stops: Offsets) -> Mask:
+    """Which offsets lie in none of the regions with these starts and stops."""
     import numpy as np
 
     at = np.searchsorted(starts, offsets, "left") - 1

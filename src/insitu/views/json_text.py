@@ -24,6 +24,7 @@ from insitu.formats.json_edits import Change, Edits
 from insitu.formats.json_pointer import parse_pointer
 from insitu.formats.json_syntax import Fault, fault_in
 from insitu.formats.json_tree import SmallTree, Tree, decoded, locate
+from insitu.scan.part import Part
 from insitu.views.content import Content
 from insitu.views.json_check import fault_of
 from insitu.views.json_large import LargeTree

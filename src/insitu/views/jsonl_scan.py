@@ -32,6 +32,9 @@ _CELL_BYTES_MAX: Final = 1 << 20
 
 _BLANK: Final = b" \t\r\n"
 
+# A text that one line in so many holds is searched for; where more hold it, all are looked at as well.
+_SEARCHED_SHARE: Final = 8
+
 
 @dataclass
 class Batch:
@@ -96,6 +99,37 @@ class Batch:
         """
         import numpy as np
 
+        records = self._parsed(columns)
+        if records is None:
+            return self._cells_one_by_one(columns)
+        return columns.cells(records), np.ones(len(records), np.bool_)
+
+    def matched(self, condition: Condition | None, columns: Columns) -> tuple[Mask, Mask]:
+        """Where a condition is true (None: everywhere), and which of the lines hold records.
+
+        Raises:
+            FormatError: as ``cells``.
+        """
+        import numpy as np
+
+        records = self._parsed(columns)
+        if records is None:
+            cells, present = self._cells_one_by_one(columns)
+            return (present if condition is None else condition.evaluate(cells, "utf-8")), present
+        present = np.ones(len(records), np.bool_)
+        if condition is None:
+            return present, present
+        numbers = self._holding(condition.needles)
+        if numbers is None:
+            return condition.evaluate(columns.cells(records), "utf-8"), present
+        found = np.zeros(len(records), np.bool_)
+        if len(numbers):
+            some = [records[number] for number in numbers.tolist()]
+            found[numbers] = condition.evaluate(columns.cells(some), "utf-8")
+        return found, present
+
+    def _parsed(self, columns: Columns) -> list[Any] | None:
+        """The records, where every line is one that the parser reads."""
         try:
             if not self.data.isascii():
                 self.data.decode()  # what the parser skips it does not decode
@@ -103,10 +137,34 @@ class Batch:
                 records = columns.parsed(self.data)
                 if len(records) == self.line_count:
                     self.records = records
-                    return columns.cells(records), np.ones(len(records), np.bool_)
         except (ValueError, RecursionError):
             pass  # the lines are read one by one, and the first fault told
-        return self._cells_one_by_one(columns)
+        return self.records
+
+    def _holding(self, needles: tuple[bytes, ...]) -> Column | None:
+        """The lines that may hold one of some texts as a value; None: too many to be worth the search.
+
+        JSON may spell any character of a text as an escape: lines with a backslash are among them.
+        """
+        import numpy as np
+        import stringzilla
+
+        most = self.line_count // _SEARCHED_SHARE
+        if not needles or not most:
+            return None
+        places: list[int] = []
+        for needle in needles:
+            at = stringzilla.find(self.data, needle)
+            while at >= 0 and len(places) < most:
+                places.append(at)
+                at = stringzilla.find(self.data, needle, at + len(needle))
+        escapes = np.zeros(0, np.int64)
+        if b"\\" in self.data:
+            escapes = np.flatnonzero(np.frombuffer(self.data, np.uint8) == ord("\\"))
+        if len(places) >= most or len(escapes) >= most:
+            return None
+        found = np.concatenate((np.array(places, np.int64), escapes)) + self.offset
+        return np.unique(np.searchsorted(self.bounds, found, "right") - 1)
 
     def _are_objects(self) -> bool:
         """Whether each line starts with an opening and ends with a closing brace.
@@ -192,8 +250,10 @@ class LongBatch(Batch):
         for start in range(span.start, span.stop, WINDOW_BYTES):
             yield self.source.reader.read(start, min(WINDOW_BYTES, span.stop - start))
 
-    def cells(self, columns: Columns) -> tuple[dict[str, Cells], Mask]:
-        """The values of columns, and whether the line holds a record."""
+    def _parsed(self, columns: Columns) -> None:
+        return None
+
+    def _cells_one_by_one(self, columns: Columns) -> tuple[dict[str, Cells], Mask]:
         import numpy as np
 
         text = self.text(0)
@@ -294,9 +354,8 @@ class Matches:
         """
         condition, columns = self._condition, columns or self.columns()
         for batch in batches(source, progress, cancel, start):
-            cells, picked = batch.cells(columns)
+            true, picked = batch.matched(condition, columns)
             if condition is not None:
-                true = condition.evaluate(cells, "utf-8")
                 picked = picked & (~true if self.negated else true)
             yield batch, picked.nonzero()[0].tolist()
 

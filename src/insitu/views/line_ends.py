@@ -14,7 +14,7 @@ from insitu.core.spans import Span
 from insitu.engine.index import LineIndex
 from insitu.errors import TextError
 from insitu.formats.lines import LF
-from insitu.views.part import Part
+from insitu.scan.part import Part
 
 # Reading and counting so many bytes costs less than two look-ups in an index, which read 128 KiB on average.
 SHORT_BYTES: Final = 64 << 10

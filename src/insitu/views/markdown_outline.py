@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from insitu.core.protocols import Cancel, Progress, Reader
 from insitu.core.spans import Span
 from insitu.formats.markdown_blocks import Leaf
 from insitu.formats.markdown_front import BYTE_ORDER_MARK, FRONT_BYTES_MAX, FrontMatter, front_matter
+from insitu.scan.windows import WINDOW_BYTES
 from insitu.views.markdown_scan import ExactReader, Scan
 
 if TYPE_CHECKING:
@@ -71,14 +74,15 @@ class Outline:
         front, begin = beginning(reader)
         line = _line_count(reader.read(0, begin))
         scan = Scan(reader, encoding, begin, line, progress=progress, cancel=cancel)
-        batches: list[Batch] = []
-        checkpoints = []
-        for _, batch in scan.batches():
-            if len(batch.syncs):
-                checkpoints.append((int(batch.syncs[-1]), int(batch.sync_lines[-1])))
-            batches.append(batch)
-        columns = _columns(batches)
-        marks = np.array(checkpoints, np.int64).reshape(-1, 2)
+        checkpoints = [np.zeros((0, 2), np.int64)]
+
+        def passed() -> Iterator[Batch]:
+            for _, batch in scan.batches():
+                checkpoints.append(_checkpoints(batch))
+                yield batch
+
+        columns = _columns(passed())
+        marks = np.concatenate(checkpoints)
         return cls(columns, marks, front, scan.unclosed, reader.size, begin, line)
 
     def __len__(self) -> int:
@@ -151,7 +155,7 @@ class Outline:
         first = int(np.searchsorted(self.starts, start))
         scan = Scan(reader, encoding, start, line, near=True)
         batches: list[Batch] = []
-        checkpoints: list[tuple[int, int]] = []
+        checkpoints = [np.zeros((0, 2), np.int64)]
         old_stop, moved = len(self), 0
         for _, batch in scan.batches():
             agreed = self._agreed(batch, changed.stop, growth)
@@ -160,8 +164,7 @@ class Outline:
                 batches.append(batch.cut(new_count))
                 break
             batches.append(batch)
-            if len(batch.syncs):
-                checkpoints.append((int(batch.syncs[-1]), int(batch.sync_lines[-1])))
+            checkpoints.append(_checkpoints(batch))
         agreed_at = int(self.starts[old_stop]) if old_stop < len(self) else self.size
         new = _columns(batches)
         columns = []
@@ -175,7 +178,7 @@ class Outline:
             columns.append(np.concatenate((old[:first], column, tail)))
         before = self._checkpoints[self._checkpoints[:, 0] < start]
         behind = self._checkpoints[self._checkpoints[:, 0] >= agreed_at] + np.array([growth, moved])
-        marks = np.concatenate((before, np.array(checkpoints, np.int64).reshape(-1, 2), behind))
+        marks = np.concatenate((before, *checkpoints, behind))
         unclosed = self.unclosed if old_stop < len(self) else scan.unclosed
         if unclosed is not None and old_stop < len(self):
             unclosed = unclosed._replace(start=unclosed.start + growth)
@@ -254,15 +257,25 @@ def beginning(reader: Reader) -> tuple[FrontMatter | None, int]:
     return None, len(BYTE_ORDER_MARK) if head.startswith(BYTE_ORDER_MARK) else 0
 
 
+def _checkpoints(batch: Batch) -> Column:
+    """Where a scan can start, with the lines: the last such places of a batch in each window's size."""
+    import numpy as np
+
+    last = np.flatnonzero(np.diff(batch.syncs // WINDOW_BYTES, append=-1))
+    return np.column_stack((batch.syncs, batch.sync_lines))[last]
+
+
 def _line_count(data: bytes) -> int:
     return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
 
 
-def _columns(batches: list[Batch]) -> list[Column]:
+def _columns(batches: Iterable[Batch]) -> list[Column]:
+    """The columns of all batches, each in one piece that grows: there may be millions of headings."""
     import numpy as np
 
-    kinds = (np.int64, np.int64, np.uint8, np.int64, np.int64, np.int64)
-    return [
-        np.concatenate([np.zeros(0, kind), *(batch[number] for batch in batches)]).astype(kind)
-        for number, kind in enumerate(kinds)
-    ]
+    kinds = ("q", "q", "B", "q", "q", "q")
+    gathered = [array(kind) for kind in kinds]
+    for batch in batches:
+        for column, new in zip(gathered, batch, strict=False):
+            column.frombytes(np.ascontiguousarray(new, column.typecode).view(np.uint8).data)
+    return [np.frombuffer(column, column.typecode) for column in gathered]

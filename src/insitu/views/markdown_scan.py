@@ -13,7 +13,7 @@ from insitu.formats.markdown_candidates import AFTER_BYTES, BEFORE_BYTES, Candid
 from insitu.formats.markdown_lines import Line, LineFeed
 from insitu.formats.markdown_rules import HTML_END_BYTES_MAX, HTML_ENDS
 from insitu.formats.markdown_walk import Batch, Walk
-from insitu.scan.windows import WINDOW_BYTES, Window, parallel, windows
+from insitu.scan.windows import STRIDE_WINDOWS, WINDOW_BYTES, Window, parallel, windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,14 +57,14 @@ class Scan:
         self._walk = Walk(ExactReader(reader), encoding, start, line)
 
     def batches(self) -> Iterator[tuple[int, Batch]]:
-        """Yields what each window completes, and where the window stops."""
+        """Yields what some windows complete, and where they stop."""
         start, size = self._start, self._reader.size
         if self._near:
             stop = min(size, start + _NEAR_WINDOWS * _NEAR_WINDOW_BYTES)
-            yield from self._pass(start, stop, _NEAR_WINDOW_BYTES, 1)
+            yield from self._pass(start, stop, _NEAR_WINDOW_BYTES, 1, together=1)
             start = stop
         if start < size:
-            yield from self._pass(start, size, WINDOW_BYTES, None)
+            yield from self._pass(start, size, WINDOW_BYTES, None, together=STRIDE_WINDOWS)
 
     @property
     def unclosed(self) -> Leaf | None:
@@ -73,15 +73,19 @@ class Scan:
         return leaf if leaf.kind == "fence" else None
 
     def _pass(
-        self, start: int, stop: int, window_bytes: int, threads: int | None
+        self, start: int, stop: int, window_bytes: int, threads: int | None, *, together: int
     ) -> Iterator[tuple[int, Batch]]:
         found: Iterable[tuple[int, Candidates]] = parallel(
             self._reader, self._look, start, stop,
             window_bytes=window_bytes, before=BEFORE_BYTES, after=AFTER_BYTES,
             threads=threads, progress=self._progress, cancel=self._cancel,
         )  # fmt: skip
+        waiting: list[Candidates] = []
         for at, window in found:
-            yield at, self._walk.take(window)
+            waiting.append(window)
+            if len(waiting) == together or at == stop:
+                yield at, self._walk.take(waiting)
+                waiting = []
 
     def _look(self, window: Window) -> tuple[int, Candidates]:
         last = window.offset + len(window.view) == self._reader.size

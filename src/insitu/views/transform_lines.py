@@ -30,6 +30,10 @@ LINE_BYTES_MAX: Final = 8 << 20
 # Tells what ends lines, as it does for ``doc.lines``.
 _FIRST_BYTES: Final = WINDOW_BYTES
 
+# Of a window whose lines become Python objects: with what is made of them, these stay in the cache of a
+# core, or nearly so. Measured with lines of 100 bytes and two workers: 256 KiB and 1 MiB take a tenth longer.
+_OBJECTS_BYTES: Final = 512 << 10
+
 # Read at first beyond a window, or for the context of a line: most lines end within.
 _NEAR_BYTES: Final = 4 << 10
 
@@ -87,9 +91,9 @@ class LineReader:
         """The same in the codec: one code unit."""
 
     def windows(self) -> Iterator[Span]:
-        """Yields the windows that tile the content behind its mark."""
-        size = self.content.size
-        return (Span(low, min(low + WINDOW_BYTES, size)) for low in range(self.origin, size, WINDOW_BYTES))
+        """Yields the windows that tile the content behind its mark, of a size for lines as Python objects."""
+        size, step = self.content.size, _OBJECTS_BYTES
+        return (Span(low, min(low + step, size)) for low in range(self.origin, size, step))
 
     def starting_in(self, span: Span, window: Window | None = None) -> Stretch:
         """The lines that start in a span.
@@ -280,10 +284,14 @@ class LineReader:
 
     def count(self, span: Span) -> int:
         """How many line ends lie in a span of whole units."""
-        return sum(
-            self._count(self.content.read(low, min(WINDOW_BYTES, span.stop - low)))
-            for low in range(span.start, span.stop, WINDOW_BYTES)
-        )
+        import numpy as np
+
+        count = 0
+        for low in range(span.start, span.stop, WINDOW_BYTES):
+            # Five times as fast as ``bytes.count`` is with what occurs so often.
+            units = self.units(self.content.read(low, min(WINDOW_BYTES, span.stop - low)))
+            count += int(np.count_nonzero(units == self.newline[0]))
+        return count
 
     def too_long(self, offset: int) -> LimitError:
         """The error for a line that no memory is set aside for."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from insitu.cli.editing import edit
-from insitu.cli.json_values import pad_option, parsed, string_option, value_of
+from insitu.cli.json_values import pad_option, string_option, value_of
+from insitu.cli.json_verbs import add_value_verbs
 from insitu.cli.options import EditOptions, Verb, edit_options, file_argument, output_options
 from insitu.cli.output import Output, counted
 
@@ -83,26 +84,6 @@ def check(file: str, output: Output) -> None:
         output.fields({"path": file, "valid": True, "size": doc.size})
 
 
-@json.command("set", cls=Verb)
-@file_argument
-@click.argument("pointer")
-@click.argument("value")
-@string_option
-@pad_option
-@edit_options(expect=False)
-def set_(
-    file: str, pointer: str, value: str, string: bool, pad: bool, options: EditOptions, output: Output
-) -> None:
-    """Give the value at a pointer another one, or add a missing member to its object."""
-    new = value_of(value, string=string)
-
-    def change(doc: insitu.Document) -> str:
-        doc.json().set(pointer, new, padding=pad)
-        return f"set {pointer or 'the document'}"
-
-    edit(file, options, output, change)
-
-
 @json.command("insert", cls=Verb)
 @file_argument
 @click.argument("pointer")
@@ -164,51 +145,4 @@ def delete(file: str, pointer: str, pad: bool, options: EditOptions, output: Out
     edit(file, options, output, change)
 
 
-@json.command("rename", cls=Verb)
-@file_argument
-@click.argument("pointer")
-@click.argument("key")
-@pad_option
-@edit_options(expect=False)
-def rename(file: str, pointer: str, key: str, pad: bool, options: EditOptions, output: Output) -> None:
-    """Give the member at a pointer another key, in its place."""
-
-    def change(doc: insitu.Document) -> str:
-        doc.json().rename(pointer, key, padding=pad)
-        return f"renamed {pointer} to {key}"
-
-    edit(file, options, output, change)
-
-
-@json.command("merge", cls=Verb)
-@file_argument
-@click.argument("patch")
-@click.option("--at", "pointer", default="", metavar="POINTER", help="Merge into this value.")
-@pad_option
-@edit_options(expect=False)
-def merge(file: str, patch: str, pointer: str, pad: bool, options: EditOptions, output: Output) -> None:
-    """Merge a patch into the document (RFC 7386): null deletes a member, objects merge."""
-    given = parsed(patch, "merge patch")
-
-    def change(doc: insitu.Document) -> str:
-        doc.json().merge(given, pointer, padding=pad)
-        return "merged"
-
-    edit(file, options, output, change)
-
-
-@json.command("patch", cls=Verb)
-@file_argument
-@click.argument("operations")
-@pad_option
-@edit_options(expect=False)
-def patch(file: str, operations: str, pad: bool, options: EditOptions, output: Output) -> None:
-    """Make the operations of a JSON Patch (RFC 6902), all or none."""
-    given = parsed(operations, "patch")
-    listed = given if isinstance(given, list) else [given]
-
-    def change(doc: insitu.Document) -> str:
-        doc.json().patch(listed, padding=pad)
-        return f"made {counted(len(listed), 'operation')}"
-
-    edit(file, options, output, change)
+add_value_verbs(json, file_argument, lambda doc, _: doc.json(), "the document")

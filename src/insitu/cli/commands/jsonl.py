@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from insitu.cli.editing import edit
-from insitu.cli.json_values import assigned, key_of, pad_option, parsed, string_option, value_of
+from insitu.cli.json_values import Command, assigned, key_of, pad_option, value_of
+from insitu.cli.json_verbs import add_value_verbs
 from insitu.cli.options import EditOptions, Verb, edit_options, file_argument, output_options
 from insitu.cli.output import Output, counted
 from insitu.cli.streaming import stream
 
 if TYPE_CHECKING:
     import insitu
-
-Command = Callable[..., None]
 
 _WHERE_HELP: Final = "A condition in SQL over the members: \"status = 'new' AND value > 10\"."
 
@@ -129,33 +128,6 @@ def get(file: str, number: int, pointer: str, output: Output) -> None:
     output.fields({"path": file, "record": number, "pointer": pointer, "value": data})
 
 
-@jsonl.command("set", cls=Verb)
-@_record
-@click.argument("pointer")
-@click.argument("value")
-@string_option
-@pad_option
-@edit_options(expect=False)
-def set_(
-    file: str,
-    number: int,
-    pointer: str,
-    value: str,
-    string: bool,
-    pad: bool,
-    options: EditOptions,
-    output: Output,
-) -> None:
-    """Give the value at a pointer in a record another one, or add a missing member."""
-    new = value_of(value, string=string)
-
-    def change(doc: insitu.Document) -> str:
-        doc.jsonl().set(number - 1, pointer, new, padding=pad)
-        return f"set {pointer or 'all'} of record {number:,}"
-
-    edit(file, options, output, change)
-
-
 @jsonl.command("update", cls=Verb)
 @file_argument
 @click.option("--set", "settings", multiple=True, required=True, metavar="POINTER=VALUE", help="What to set.")
@@ -261,58 +233,17 @@ def append(file: str, values: tuple[str, ...], options: EditOptions, output: Out
     edit(file, options, output, change)
 
 
-@jsonl.command("rename", cls=Verb)
-@_record
-@click.argument("pointer")
-@click.argument("key")
-@pad_option
-@edit_options(expect=False)
-def rename(
-    file: str, number: int, pointer: str, key: str, pad: bool, options: EditOptions, output: Output
-) -> None:
-    """Give the member at a pointer in a record another key, in its place."""
+class _Record:
+    """The values of one record."""
 
-    def change(doc: insitu.Document) -> str:
-        doc.jsonl().rename(number - 1, pointer, key, padding=pad)
-        return f"renamed {pointer} of record {number:,} to {key}"
-
-    edit(file, options, output, change)
+    def __init__(self, doc: insitu.Document, number: int) -> None:
+        rows = doc.jsonl()
+        self.set, self.rename, self.merge, self.patch = (
+            partial(act, number - 1) for act in (rows.set, rows.rename, rows.merge, rows.patch)
+        )
 
 
-@jsonl.command("merge", cls=Verb)
-@_record
-@click.argument("patch")
-@click.option("--at", "pointer", default="", metavar="POINTER", help="Merge into this value.")
-@pad_option
-@edit_options(expect=False)
-def merge(
-    file: str, number: int, patch: str, pointer: str, pad: bool, options: EditOptions, output: Output
-) -> None:
-    """Merge a patch into a record (RFC 7386): null deletes a member, objects merge."""
-    given = parsed(patch, "merge patch")
-
-    def change(doc: insitu.Document) -> str:
-        doc.jsonl().merge(number - 1, given, pointer, padding=pad)
-        return f"merged into record {number:,}"
-
-    edit(file, options, output, change)
-
-
-@jsonl.command("patch", cls=Verb)
-@_record
-@click.argument("operations")
-@pad_option
-@edit_options(expect=False)
-def patch(file: str, number: int, operations: str, pad: bool, options: EditOptions, output: Output) -> None:
-    """Make the operations of a JSON Patch in a record (RFC 6902), all or none."""
-    given = parsed(operations, "patch")
-    listed = given if isinstance(given, list) else [given]
-
-    def change(doc: insitu.Document) -> str:
-        doc.jsonl().patch(number - 1, listed, padding=pad)
-        return f"made {counted(len(listed), 'operation')} in record {number:,}"
-
-    edit(file, options, output, change)
+add_value_verbs(jsonl, _record, _Record, "the record", " in a record")
 
 
 @jsonl.command("compact", cls=Verb)
