@@ -13,15 +13,21 @@ be longer; then chunks are made as full as they can be until the rest is short e
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from insitu.formats.chunk_pieces import Pieces
+
+if TYPE_CHECKING:
+    from insitu.formats.cells import Column
 
 # A rank is below 2 ** 48.
 _WORTH_SHIFT: Final = 48
 
-_HIGHEST: Final = 1 << 64
+_HIGHEST: Final = (1 << 63) - 1
 _FAR: Final = -(1 << 64)
+
+# Each time about a third of the boundaries goes.
+_SIEVES: Final = 5
 
 # A group as long as the budget and seven more: long enough to be filled well, short enough to stay local.
 REACH_BUDGETS: Final = 8
@@ -32,6 +38,10 @@ _RUNT_PART: Final = 8
 # How full a chunk is at least, in 1/16 of what it would be if all were equally full, so that it can end at a better
 # boundary.
 _FILLED_SIXTEENTHS: Final = 7
+
+
+_Peak = tuple[int, int, int, int]
+"""A boundary: its rank, how much lies before it, before the nearest of at least its rank on its left, its number."""
 
 
 class Start(NamedTuple):
@@ -55,18 +65,16 @@ class Chooser:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._reach = REACH_BUDGETS * limit
-        # The pieces that are in no chunk yet: where they start, how much lies before them, and what they rank.
+        # The pieces that are in no chunk yet: where they start, how much lies before them, what they are worth.
         self._offsets: list[int] = []
         self._sums: list[int] = []
         self._worths: list[int] = []
-        self._ranks: list[int] = []
-        # Where, for each boundary, the nearest of at least its rank is on the left; whether it delimits a group.
-        self._lefts: list[int] = []
-        self._delimits: list[bool] = []
-        # Indexes of the boundaries that no later one reaches in rank, the highest first.
-        self._open: list[int] = []
+        # How many pieces came before them.
+        self._passed = 0
+        # Boundaries that no later one reaches in rank, the highest first; those that delimit groups.
+        self._open: list[_Peak] = []
+        self._delimiters: list[int] = []
         self._sum = 0
-        self._told = 1
 
     @property
     def sum(self) -> int:
@@ -75,38 +83,36 @@ class Chooser:
 
     def feed(self, pieces: Pieces) -> list[Start]:
         """Takes pieces in; returns the starts of chunks that are certain by now, each once."""
-        sums, ranks, lefts, delimits, opened = (
-            self._sums, self._ranks, self._lefts, self._delimits, self._open
-        )  # fmt: skip
-        at, reach, index = self._sum, self._reach, len(self._sums)
+        import numpy as np
+
+        sizes, reach, opened = pieces.sizes, self._reach, self._open
+        index = self._passed + len(self._sums)
+        sums = np.cumsum(sizes) - sizes + self._sum
         keys = (pieces.worths << _WORTH_SHIFT) | pieces.ranks
-        for rank, size in zip(keys.tolist(), pieces.sizes.tolist(), strict=True):
-            if at == 0 and not index:
-                rank = _HIGHEST
+        if not index:
+            keys[:1] = _HIGHEST
+        peaks = _peaks(keys, sums, reach)
+        columns = (keys[peaks].tolist(), sums[peaks].tolist(), (peaks + index).tolist())
+        for rank, at, number in zip(*columns, strict=True):
             left = _FAR
-            while opened and ranks[opened[-1]] <= rank:
-                top = opened.pop()
-                delimits[top] = at - lefts[top] > reach
-                if ranks[top] == rank:
-                    left = sums[top]
+            while opened and opened[-1][0] <= rank:
+                low = opened.pop()
+                if at - low[2] > reach:
+                    self._delimiters.append(low[3])
+                if low[0] == rank:
+                    left = low[1]
             if left == _FAR and opened:
-                left = sums[opened[-1]]
-            opened.append(index)
-            sums.append(at)
-            ranks.append(rank)
-            lefts.append(left)
-            delimits.append(True)
-            at += size
-            index += 1
+                left = opened[-1][1]
+            opened.append((rank, at, left, number))
         self._offsets += pieces.starts.tolist()
+        self._sums += sums.tolist()
         self._worths += pieces.worths.tolist()
-        self._sum = at
-        return self._starts(bisect_left(sums, at - reach), last=False)
+        self._sum += int(sizes.sum())
+        return self._starts(bisect_left(self._sums, self._sum - reach), last=False)
 
     def close(self) -> list[Start]:
         """The starts of the chunks that were not yet certain."""
-        for index in self._open:
-            self._delimits[index] = self._sum - self._lefts[index] > self._reach
+        self._delimiters += [peak[3] for peak in self._open if self._sum - peak[2] > self._reach]
         self._open = []
         told = len(self._sums)
         # The end of the text is where its last chunk ends.
@@ -121,10 +127,16 @@ class Chooser:
             told: how many boundaries are known to delimit groups or not to.
         """
         found: list[Start] = []
-        sums, delimits = self._sums, self._delimits
+        sums, passed = self._sums, self._passed
         first, runt = 0, self._limit // _RUNT_PART
-        for index in range(self._told, told):
-            if delimits[index] and sums[index] - sums[first] >= runt:
+        # What is open and further back than the reach delimits, whatever follows.
+        sure = [peak[3] for peak in self._open if peak[3] < passed + told]
+        self._open = self._open[len(sure) :]
+        known = sorted(self._delimiters + sure)
+        self._delimiters = [number for number in known if number >= passed + told]
+        for number in known[: len(known) - len(self._delimiters)]:
+            index = number - passed
+            if index > 0 and sums[index] - sums[first] >= runt:
                 self._fill(first, index, found)
                 first = index
         if last and first < told:
@@ -135,10 +147,9 @@ class Chooser:
             while sums[told - 1] - sums[first] > 2 * self._reach:
                 found.append(self._start(first))
                 first = self._next(first, told - 1, self._limit)
-        for column in (self._offsets, sums, self._worths, self._ranks, self._lefts, delimits):
+        for column in (self._offsets, sums, self._worths):
             del column[:first]
-        self._open = [index - first for index in self._open if index >= first]
-        self._told = max(1, told - first)
+        self._passed += first
         return found
 
     def _fill(self, first: int, stop: int, found: list[Start]) -> None:
@@ -165,11 +176,31 @@ class Chooser:
         best = max(inside)
         if inside.count(best) == 1:
             return low + inside.index(best)
-        goal += start
-        return min(
-            (index for index in range(low, high + 1) if worths[index] == best),
-            key=lambda index: abs(sums[index] - goal),
-        )
+        right = bisect_left(sums, start + goal, low, high + 1)
+        left = right - 1
+        while right <= high and worths[right] != best:
+            right += 1
+        while left >= low and worths[left] != best:
+            left -= 1
+        if left < low or (right <= high and sums[right] - start - goal < start + goal - sums[left]):
+            return right
+        return left
 
     def _start(self, index: int) -> Start:
         return Start(self._offsets[index], self._worths[index], self._sums[index])
+
+
+def _peaks(keys: Column, sums: Column, reach: int) -> Column:
+    """Indexes of the boundaries without most of those that are lower than both neighbours.
+
+    These delimit nothing, and no other boundary's nearest higher one is among them.
+    """
+    import numpy as np
+
+    kept: Column = np.arange(len(keys))
+    for _ in range(_SIEVES):
+        ranks, at = keys[kept], sums[kept]
+        low = np.zeros(len(kept), np.bool_)
+        low[1:-1] = (ranks[1:-1] < ranks[:-2]) & (ranks[1:-1] < ranks[2:]) & (at[2:] - at[:-2] <= reach)
+        kept = kept[~low]
+    return kept

@@ -63,6 +63,13 @@ class InnerBlocks:
         offset = stretch.base + place
         self._read = offset
         before = self._state
+        if not first and not before.containers and before.leaf.kind == "fence":
+            # Most lines of a fence cannot end it.
+            if not head.lstrip(b" ").startswith(before.leaf.marker):
+                self._row = False
+                return
+        elif self._row and head.startswith(b"|") and before.leaf.kind == "paragraph" and not before.containers:
+            return
         self._state, _ = after(before, Line(offset, offset + len(head), head))
         row = b"|" in head
         joined = row and self._row

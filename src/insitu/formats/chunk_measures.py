@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from insitu.formats.chunk_tape import Stretch
 from insitu.formats.chunk_tokens import SHARES, token_shares
 
 if TYPE_CHECKING:
-    from insitu.formats.cells import Column
+    from insitu.formats.cells import Bytes, Column
 
 Count = Callable[[str], int]
 
@@ -24,7 +25,7 @@ class Sizes(Protocol):
     """Sizes of the pieces of one stretch."""
 
     def between(self, places: Column) -> Column:
-        """How large each piece between neighbouring places is, in shares."""
+        """How large each piece between neighbouring places is, in shares; there is one piece at least."""
         ...
 
     def fitting(self, start: int, stop: int, limit: int) -> int:
@@ -49,23 +50,27 @@ class Measure(NamedTuple):
 
 
 class _Summed:
-    """Sizes that add up byte by byte."""
+    """Sizes that add up byte by byte.
 
-    def __init__(self, sums: Column) -> None:
-        # sums[i]: the size of everything before place i.
-        self._sums = sums
+    Args:
+        shares: of each byte; four neighbours have one together at least.
+    """
+
+    def __init__(self, shares: Bytes) -> None:
+        self._shares = shares
 
     def between(self, places: Column) -> Column:
         import numpy as np
 
-        found: Column = np.diff(self._sums[places])
+        low, high = int(places[0]), int(places[-1])
+        found: Column = np.add.reduceat(self._shares[low:high], places[:-1] - low, dtype=np.int64)
         return found
 
     def fitting(self, start: int, stop: int, limit: int) -> int:
         import numpy as np
 
-        sums = self._sums[start + 1 : stop + 1]
-        return start + int(np.searchsorted(sums, self._sums[start] + limit, "right"))
+        sums = np.cumsum(self._shares[start : min(stop, start + 4 * limit + 4)], dtype=np.int64)
+        return start + int(np.searchsorted(sums, limit, "right"))
 
 
 class _Counted:
@@ -79,9 +84,7 @@ class _Counted:
     def between(self, places: Column) -> Column:
         import numpy as np
 
-        bounds = places.tolist()
-        pairs = zip(bounds, bounds[1:], strict=False)
-        return np.array([self._size(start, stop) for start, stop in pairs], np.int64)
+        return np.array([self._size(start, stop) for start, stop in pairwise(places.tolist())], np.int64)
 
     def fitting(self, start: int, stop: int, limit: int) -> int:
         low, high, step = start, min(stop, start + 16), 16
@@ -119,7 +122,7 @@ def in_bytes() -> Measure:
     def sizes(stretch: Stretch) -> Sizes:
         import numpy as np
 
-        return _Summed(np.arange(len(stretch.array) + 1, dtype=np.int64) * stretch.unit)
+        return _Summed(np.full(len(stretch.array), stretch.unit, np.uint8))
 
     return Measure("bytes", 1, sizes)
 
@@ -130,9 +133,7 @@ def in_characters() -> Measure:
     def sizes(stretch: Stretch) -> Sizes:
         import numpy as np
 
-        sums = np.zeros(len(stretch.array) + 1, np.int64)
-        np.cumsum((stretch.array & 0xC0) != 0x80, out=sums[1:])
-        return _Summed(sums)
+        return _Summed(((stretch.array & 0xC0) != 0x80).view(np.uint8))
 
     return Measure("characters", 1, sizes)
 
@@ -141,11 +142,7 @@ def in_estimated_tokens() -> Measure:
     """Tokens as a table of byte pairs has them, calibrated on a public tokenizer."""
 
     def sizes(stretch: Stretch) -> Sizes:
-        import numpy as np
-
-        sums = np.zeros(len(stretch.array) + 1, np.int64)
-        np.cumsum(token_shares(stretch.array), out=sums[1:])
-        return _Summed(sums)
+        return _Summed(token_shares(stretch.array))
 
     return Measure("tokens", SHARES, sizes)
 
@@ -158,12 +155,8 @@ def in_tokens_at_most() -> Measure:
 
         if stretch.unit == 1 and stretch.encoding in ("utf-8", "ascii"):
             # What is no text reaches a model as U+FFFD, of three bytes.
-            weights = np.where(stretch.array == 0xFF, 3, 1)
-        else:
-            weights = np.where(stretch.array < 0x80, 1, 4)
-        sums = np.zeros(len(stretch.array) + 1, np.int64)
-        np.cumsum(weights, out=sums[1:])
-        return _Summed(sums)
+            return _Summed(np.where(stretch.array == 0xFF, np.uint8(3), np.uint8(1)))
+        return _Summed(np.where(stretch.array < 0x80, np.uint8(1), np.uint8(4)))
 
     return Measure("tokens", 1, sizes)
 

@@ -81,12 +81,15 @@ class Cutter:
         starts = np.concatenate(([low], coarse.at)) if high > low else coarse.at[:0]
         worths = np.concatenate(([self._worth], coarse.worth)) if high > low else coarse.worth[:0]
         depths = np.zeros(len(starts), np.int64)
-        for depth in range(len(self._finer) + 1):
-            over = self._over(stretch, sizes, starts, depths, depth)
-            if not over.any():
+        held = starts
+        for depth in range(len(self._finer) + 2):
+            bounds = np.append(starts, high)
+            held = sizes.between(bounds) if len(starts) else starts
+            over = self._over(bounds, held, stretch.unit, depths, depth)
+            if depth > len(self._finer) or not over.any():
                 break
-            stops = np.append(starts[1:], high)
             depths[over] = depth + 1
+            stops = bounds[1:]
             if depth == len(self._finer):
                 found = self._forced(stretch, sizes, starts[over].tolist(), stops[over].tolist())
             else:
@@ -97,29 +100,19 @@ class Cutter:
             count -= 1
             self._worth, self._depth = int(worths[count]), int(depths[count])
         rest = int(starts[count]) if count < len(starts) else high
-        ends = np.append(starts[:count], rest)
-        found_sizes = sizes.between(ends) if count else starts[:0]
-        pieces = Pieces(
-            starts[:count] + stretch.base,
-            found_sizes,
-            worths[:count],
-            ranks(stretch, starts[:count]),
-            rest + stretch.base,
-        )
+        base = stretch.base
+        starts = starts[:count]
+        pieces = Pieces(starts + base, held[:count], worths[:count], ranks(stretch, starts), rest + base)
         return pieces, rest
 
-    def _over(self, stretch: Stretch, sizes: Sizes, starts: Column, depths: Column, depth: int) -> Mask:
+    def _over(self, bounds: Column, held: Column, unit: int, depths: Column, depth: int) -> Mask:
         """Which pieces are too large and were not yet cut at this depth."""
         import numpy as np
 
-        if not len(starts):
-            return np.zeros(0, np.bool_)
-        bounds = np.append(starts, stretch.high)
-        over: Mask = sizes.between(bounds) > self._limit
-        over |= np.diff(bounds) * stretch.unit > PIECE_BYTES_MAX
+        over: Mask = (held > self._limit) | (np.diff(bounds) * unit > PIECE_BYTES_MAX)
         if self._depth > depth:
-            over[0] = True
-        return over & (depths == depth)
+            over[:1] = True
+        return np.asarray(over & (depths == depth))
 
     def _forced(self, stretch: Stretch, sizes: Sizes, starts: list[int], stops: list[int]) -> Places:
         """Boundaries between characters, as far apart as fits."""

@@ -98,9 +98,9 @@ def _blank(array: Bytes, lines: Column, sizes: Column) -> Mask:
     blank: Mask = sizes == 1
     first = array[lines[:-1]]
     blank |= (sizes == 2) & (first == _CR)
-    for line in np.flatnonzero(
-        (sizes > 1) & (sizes <= _BLANK_MAX) & ((first == _SPACE) | (first == 9))
-    ).tolist():
+    final = array[np.maximum(lines[1:] - 2, 0)]
+    doubtful = (sizes > 1) & (sizes <= _BLANK_MAX) & _table(b" \t")[first] & _table(b" \t\r")[final]
+    for line in np.flatnonzero(doubtful).tolist():
         blank[line] = not array[lines[line] : lines[line + 1]].tobytes().strip()
     return blank
 

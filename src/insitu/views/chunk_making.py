@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from insitu.core.spans import Span
@@ -27,6 +27,8 @@ class Maker:
     """Makes the chunks of a content."""
 
     def __init__(self, source: Readable, budget: Budget, kind: Kind) -> None:
+        from xxhash import xxh3_64_hexdigest, xxh3_64_intdigest
+
         self._source = source
         self._reader = source.reader
         self._budget = budget
@@ -34,6 +36,11 @@ class Maker:
         self._unit = unit_of(kind.encoding)
         self._number = 0
         self._line = 1
+        self._hash_of: Callable[[bytes], int] = xxh3_64_intdigest
+        self._hexadecimal: Callable[..., str] = xxh3_64_hexdigest
+        # The headings of the last chunk, and what their hash makes of the hashes of chunks.
+        self._path: tuple[str, ...] | None = None
+        self._seed = 0
 
     def chunks(self, starts: Iterable[tuple[list[Start], int]], overlap: int) -> Iterator[Chunk]:
         """Yields the chunks that start there, each with its context.
@@ -107,17 +114,15 @@ class Maker:
             part = found
 
     def _chunk(self, span: Span, data: bytes, size: int, split: bool) -> Chunk:
-        from xxhash import xxh3_64, xxh3_64_hexdigest
-
         kind, shares = self._kind, self._budget.measure.shares
         ended, terminated = kind.line_ends(data)
         first = self._line
         self._line += ended
         self._number += 1
         path = kind.path_at(span.start)
-        named = xxh3_64("\n".join(path).encode("utf-8", "surrogateescape"))
-        named.update(b"\0")
-        named.update(data)
+        if path is not self._path:
+            self._path = path
+            self._seed = self._hash_of("\n".join(path).encode("utf-8", "surrogateescape"))
         records = kind.units.records
         header = kind.header
         whole = -(-size // shares)
@@ -129,8 +134,8 @@ class Maker:
             None if records is None else records.numbers(span.start, span.stop),
             path,
             whole,
-            xxh3_64_hexdigest(data),
-            named.hexdigest(),
+            self._hexadecimal(data),
+            self._hexadecimal(data, self._seed),
             None if header is None or span.start < header.stop else header,
             split,
             whole > self._budget.most,

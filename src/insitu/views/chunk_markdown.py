@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from typing import Final
 
@@ -27,6 +28,12 @@ _BEHIND_BYTES: Final = 2 * _HEADING_BYTES_MAX
 # A gap of more blank bytes does not tie a heading to what follows it.
 _TIE_BYTES_MAX: Final = 64
 
+# Headings are read in blocks of so many bytes.
+_BLOCK_BYTES: Final = 32 << 10
+
+# The usual heading; all others are looked at with care.
+_PLAIN: Final = re.compile(rb"#{1,6} ([^#\s](?:[^#\r\n]*[^#\s])?)\r?\n?")
+
 _LEVELS: Final = 6
 _WORTH_LEVEL: Final = 10
 
@@ -46,6 +53,7 @@ class MarkdownUnits(Scanned):
         self._seen = 0
         self.headings: deque[tuple[int, int, int]] = deque()
         """Start, stop and level of those that were found, until they are taken."""
+        self._block = 0, b""
         # Where the last heading stops that nothing was found behind yet, and its level.
         self._last: tuple[int, int] | None = None
         if front is not None:
@@ -105,7 +113,17 @@ class MarkdownUnits(Scanned):
         """Whether what is at an offset belongs to the heading that stops somewhere before."""
         if worth >= SECTION + _WORTH_LEVEL * (1 + _LEVELS - level) or at - stop > _TIE_BYTES_MAX:
             return False
-        return at - stop <= 1 or not self._reader.read(stop, at - stop).strip()
+        return at - stop <= 1 or not self.bytes_at(stop, at - stop).strip()
+
+
+    def bytes_at(self, offset: int, size: int) -> bytes:
+        """Some bytes, from those read last if they are among them: headings come in order."""
+        start, data = self._block
+        if not start <= offset <= offset + size <= start + len(data):
+            start = offset
+            data = self._reader.read(offset, max(size, min(_BLOCK_BYTES, self._reader.size - offset)))
+            self._block = start, data
+        return data[offset - start : offset - start + size]
 
 
 class MarkdownKind(Kind):
@@ -130,8 +148,9 @@ class MarkdownKind(Kind):
             start, stop, level = headings.popleft()
             while self._path and self._path[-1][0] >= level:
                 self._path.pop()
-            head = self._source.reader.read(start, min(stop - start, 2 * TITLE_BYTES_MAX))
-            title = self._source.text.decode(capped_title(head, stop - start))
+            head = self.units.bytes_at(start, min(stop - start, 2 * TITLE_BYTES_MAX))
+            plain = _PLAIN.fullmatch(head)
+            title = self._source.text.decode(plain[1] if plain else capped_title(head, stop - start))
             self._path.append((level, title))
             self._titles = tuple(title for _, title in self._path)
         return self._titles
