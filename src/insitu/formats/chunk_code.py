@@ -1,4 +1,4 @@
-"""Boundaries of source code: definitions and statements as a parser finds them, else blank lines and indentation."""
+"""Boundaries of source code: definitions and statements as a parser finds them, else by blank lines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from insitu.formats.chunk_pieces import Finer
-from insitu.formats.chunk_places import INNER, PARAGRAPH, SECTION, UNIT, Places, line_places, paragraph_places
+from insitu.formats.chunk_places import INNER, PARAGRAPH, SECTION, UNIT, Places, paragraph_places
 from insitu.formats.chunk_tape import Stretch
 from insitu.formats.chunk_units import Lines, Records, Scanned, within_lines
 
@@ -35,6 +35,10 @@ _DEFINING: Final = (
     *("function", "class", "method", "struct", "enum", "interface", "impl", "trait", "namespace", "module"),
     *("decorated", "constructor", "mod_item", "type_declaration"),
 )
+
+
+# What belongs to the definition on the line behind it.
+_LEADING: Final = ("comment", "line_comment", "block_comment", "attribute_item")
 
 
 def language_of(name: str) -> str | None:
@@ -93,18 +97,13 @@ def _walk(node: Any, code: bytes, large: int, depth: int, found: list[tuple[int,
     """Gathers where children start that are the first in their line."""
     if depth > DEPTH_MAX:
         return
-    fresh, before = False, None
+    fresh = False
+    before: Any = None
     for child in node.children:
         start = child.start_byte
         line = max(code.rfind(b"\n", 0, start), code.rfind(b"\r", 0, start)) + 1
         first = not code[line:start].strip()
-        tied = before is not None and before.type in (
-            "comment",
-            "line_comment",
-            "block_comment",
-            "attribute_item",
-        )
-        tied = tied and child.start_point[0] <= before.end_point[0] + 1
+        tied = before is not None and before.type in _LEADING and _adjoins(before, child)
         if first and not tied and child.is_named and (before is not None or depth == 0):
             found.append((line, depth, _worth(child, depth)))
             fresh = True
@@ -112,6 +111,11 @@ def _walk(node: Any, code: bytes, large: int, depth: int, found: list[tuple[int,
     for child in node.children:
         if child.end_byte - child.start_byte > large:
             _walk(child, code, large, depth + fresh, found)
+
+
+def _adjoins(before: Any, node: Any) -> bool:
+    """Whether no line lies between two nodes."""
+    return bool(node.start_point[0] <= before.end_point[0] + 1)
 
 
 def _worth(node: Any, depth: int) -> int:
@@ -214,11 +218,3 @@ class IndentUnits:
         first = stretch.array[found.at]
         kept = (first != 0x20) & (first != 0x09)
         return Places(found.at[kept], found.worth[kept] * 0 + PARAGRAPH)
-
-
-def outer_lines(stretch: Stretch, newline: int) -> Column:
-    """Where lines start that are not indented: where code may be parted for the parser."""
-    at = line_places(stretch, newline)
-    at = at[(at > stretch.low) & (at < stretch.high)]
-    first = stretch.array[at]
-    return at[(first > 0x20) & (first != 0x7D) & (first != 0x29) & (first != 0x5D)]

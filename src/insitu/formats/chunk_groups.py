@@ -1,9 +1,9 @@
 """Which boundaries to use: groups that the content itself delimits, and in each of them chunks that are full.
 
 Boundaries have ranks: what they are worth first, then a number made of the bytes around them. A boundary
-delimits a group if, between its nearest neighbours of at least its rank, there is more than ``reach``. That is
-what cutting a text at its highest boundary, and the parts again until they fit, comes to; but it is told from at
-most ``reach`` bytes on either side. So an edit changes the groups that near, and no others.
+delimits a group if, between its nearest neighbours of at least its rank, there is more than ``reach``. That
+is what cutting a text at its highest boundary, and the parts again until they fit, comes to; but it is told
+from at most ``reach`` bytes on either side. So an edit changes the groups that near, and no others.
 
 Within a group of distinct ranks, which is at most ``reach`` long, chunks are made from its start, about
 equally full, at the boundaries worth most. Where ranks repeat (lines that are all the same) groups may
@@ -35,13 +35,13 @@ REACH_BUDGETS: Final = 8
 # A group of less than a part of the budget goes with the next one.
 _RUNT_PART: Final = 8
 
-# How full a chunk is at least, in 1/16 of what it would be if all were equally full, so that it can end at a better
-# boundary.
+# How full a chunk is at least, in 1/16 of what it would be if all were equally full, so that it can end at
+# a better boundary.
 _FILLED_SIXTEENTHS: Final = 7
 
 
 _Peak = tuple[int, int, int, int]
-"""A boundary: its rank, how much lies before it, before the nearest of at least its rank on its left, its number."""
+"""A boundary: its rank; how much lies before it, and before the next of no lower rank; its number."""
 
 
 class Start(NamedTuple):
@@ -65,7 +65,7 @@ class Chooser:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._reach = REACH_BUDGETS * limit
-        # The pieces that are in no chunk yet: where they start, how much lies before them, what they are worth.
+        # The pieces that are in no chunk yet: where they start, how much lies before them, their worth.
         self._offsets: list[int] = []
         self._sums: list[int] = []
         self._worths: list[int] = []

@@ -1,4 +1,4 @@
-"""Boundaries inside a block of Markdown that is too large: items, then lines of text, last fences and tables."""
+"""Boundaries inside a block of Markdown that is too large: items, lines of text, last fences and tables."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ class InnerBlocks:
             if not head.lstrip(b" ").startswith(before.leaf.marker):
                 self._row = False
                 return
-        elif self._row and head.startswith(b"|") and before.leaf.kind == "paragraph" and not before.containers:
+        elif (
+            self._row and head.startswith(b"|") and before.leaf.kind == "paragraph" and not before.containers
+        ):
             return
         self._state, _ = after(before, Line(offset, offset + len(head), head))
         row = b"|" in head

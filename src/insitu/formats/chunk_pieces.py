@@ -1,8 +1,8 @@
 """Cutting a text into pieces that fit a budget, as coarsely as possible: from units down to characters.
 
 A unit (a block, a row, a definition) is a piece as it is if it fits. One that does not is cut at finer
-boundaries, and what still does not fit at finer ones, down to single characters. What a piece is depends on the
-unit it lies in and on nothing else, however the text is read.
+boundaries, and what still does not fit at finer ones, down to single characters. What a piece is depends on
+the unit it lies in and on nothing else, however the text is read.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class Cutter:
         return Places(np.array(at, np.int64), np.full(len(at), FORCED, np.int64))
 
     def _between(self, stretch: Stretch, free: Mask, start: int, place: int) -> int:
-        """The last boundary of characters up to a place, of clusters if one is near; the next one if none is."""
+        """The last boundary of characters up to a place, of clusters if one is near; else the next one."""
         low = place
         while low > start and not free[low]:
             low -= 1

@@ -148,12 +148,12 @@ def word_places(stretch: Stretch) -> Column:
 
     array = stretch.array
     inside: Mask = _table(_BREAKS)[array[:-1]] & ~_table(_BREAKS)[array[1:]]
-    at: Column = np.flatnonzero(inside) + 1
-    return at[(array[at] & 0xC0) != 0x80]
+    at = np.flatnonzero(inside) + 1
+    return np.asarray(at[(array[at] & 0xC0) != 0x80])
 
 
 def sentence_places(stretch: Stretch) -> Column:
-    """Where a sentence seems to begin: behind a full stop and white space, not in lower case; or a wide one."""
+    """Where a sentence seems to begin: behind a stop and white space, not in lower case; or a wide stop."""
     import numpy as np
 
     array = stretch.array
@@ -172,7 +172,7 @@ def sentence_places(stretch: Stretch) -> Column:
                 wide.append(start + len(stop))
                 start = data.find(stop, start + len(stop))
     if wide:
-        found = np.union1d(found, np.array(wide, np.int64))
+        return np.asarray(np.union1d(found, np.array(wide, np.int64)))
     return found
 
 
@@ -191,10 +191,17 @@ def picked_places(stretch: Stretch, every: int) -> Column:
     import numpy as np
 
     at: Column = np.flatnonzero(boundaries(stretch.array))
-    at = within(stretch, at)
+    return thinned(stretch, within(stretch, at), every)
+
+
+def thinned(stretch: Stretch, at: Column, every: int) -> Column:
+    """One of ``every`` places (a power of two), picked by the bytes around them; 1 or less: all."""
+    import numpy as np
+
+    if every <= 1:
+        return at
     # Eight bytes on either side: what is alike over so many is picked alike.
-    found: Column = at[(_words(stretch.array, at, (-8, 0)) & np.uint64(every - 1)) == 0]
-    return found
+    return np.asarray(at[(_words(stretch.array, at, (-8, 0)) & np.uint64(every - 1)) == 0])
 
 
 def ranks(stretch: Stretch, at: Column) -> Column:

@@ -18,7 +18,7 @@ class Stretch(NamedTuple):
     """What is known of a text from a place on. All places below are indexes into ``array``."""
 
     array: Bytes
-    """Narrow: ``AROUND`` bytes of context, the text, and again context; NULs where the text begins or ends."""
+    """Narrow: ``AROUND`` bytes of context, the text, again context; NULs where the text begins or ends."""
     base: int
     """What to add to an index to get the offset in the text, in code units."""
     low: int

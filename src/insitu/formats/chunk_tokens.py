@@ -2,9 +2,9 @@
 
 A token of English prose is a word or so, of digits three, of Chinese a character: which it is shows in the
 classes of a byte and of the one before it. The table was fitted by least squares to the tokens that the
-public vocabulary o200k_base makes of documentation, source code, tables, logs and prose in thirteen languages:
-the estimate for a window of a kilobyte lies within some 15 % of the count for most of them, and a little above it
-on the average. ``docs/chunks.md`` has the figures.
+public vocabulary o200k_base makes of documentation, source code, tables, logs and prose in thirteen
+languages: the estimate for a kilobyte lies within some 15 % of the count for most of them, and a little above
+it on the average. ``docs/chunks.md`` has the figures.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _SHARES: Final = (
     (1, 5, 38, 50, 1, 1, 6, 67, 1, 40, 47, 71, 60, 84, 100, 133),  # mark
     (1, 23, 33, 27, 6, 27, 47, 67, 33, 40, 47, 67, 60, 60, 100, 133),  # control
     (1, 23, 33, 27, 6, 27, 47, 67, 33, 40, 47, 67, 60, 60, 100, 133),  # C2-C3: Latin
-    (1, 23, 33, 27, 6, 27, 47, 67, 33, 40, 47, 67, 60, 60, 100, 133),  # C4-DF: Latin, Greek, Cyrillic, Hebrew, Arabic
+    (1, 23, 33, 27, 6, 27, 47, 67, 33, 40, 47, 67, 60, 60, 100, 133),  # C4-DF: Greek, Cyrillic, Arabic
     (1, 23, 33, 27, 6, 27, 47, 67, 33, 40, 47, 67, 60, 60, 100, 133),  # E0-E1: Indic, Thai
     (1, 23, 33, 27, 6, 27, 47, 67, 33, 40, 47, 67, 60, 60, 100, 133),  # E2: symbols
     (1, 23, 33, 27, 6, 27, 47, 67, 33, 40, 47, 67, 60, 60, 100, 133),  # E3-E9: Chinese, Japanese

@@ -17,6 +17,7 @@ from insitu.formats.chunk_places import (
     picked_places,
     same_worth,
     sentence_places,
+    thinned,
     within,
     word_places,
 )
@@ -60,7 +61,7 @@ class Records:
         self._starts += starts[starts > last].tolist()
 
     def numbers(self, start: int, stop: int) -> tuple[int, int] | None:
-        """The first and the last record that have something in a span; None: none has. Spans come in order."""
+        """The first and the last record with something in a span; None: no record. Spans come in order."""
         from bisect import bisect_left, bisect_right
 
         first = bisect_right(self._starts, start)
@@ -97,11 +98,19 @@ class Sentences:
 
 
 class Words:
-    """Words, and what separators delimit."""
+    """Words, and what separators delimit.
+
+    Args:
+        every: of the places in so many code units one is taken, about; a power of two. More are of no use.
+    """
+
+    def __init__(self, every: int = 1) -> None:
+        self._every = every
 
     def inside(self, stretch: Stretch, starts: Column, stops: Column) -> Places:
         """See ``Finer``."""
-        return same_worth(word_places(stretch), WORD)
+        at = within(stretch, word_places(stretch))
+        return same_worth(thinned(stretch, at, self._every // _WORD_UNITS), WORD)
 
 
 class Picked:
@@ -119,6 +128,9 @@ class Picked:
         return same_worth(picked_places(stretch, self._every), PICKED)
 
 
+# About as long are words.
+_WORD_UNITS: Final = 8
+
 # A picked boundary comes so often within the budget that a piece without any is rare: e ** -16.
 _PICKED_PART: Final = 16
 
@@ -130,7 +142,7 @@ def within_lines(budget: int) -> list[Finer]:
         budget: in whole units of any measure.
     """
     every = 1 << max(0, (budget // _PICKED_PART).bit_length() - 1)
-    return [Sentences(), Words(), Picked(every)]
+    return [Sentences(), Words(every), Words(), Picked(every)]
 
 
 # Units

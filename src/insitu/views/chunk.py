@@ -19,7 +19,8 @@ class Chunk:
         path: the headings it stands under, from the outermost in, as they are written.
         size: in the unit of the budget; an estimate where that is one.
         hash: XXH3 of its bytes (64 bits, hexadecimal): to tell whether they are still what they were.
-        id: XXH3 of its bytes, seeded with that of its path: stays while both do, wherever the chunk moves. Equal pieces share one.
+        id: XXH3 of its bytes, seeded with that of its path: stays while both do, wherever the chunk moves.
+            Equal chunks share one.
         split: it has only a part of a paragraph, table, row or the like that alone exceeds the budget.
         oversized: it exceeds the budget: a single character does.
         header: the bytes of the header row, if the chunk does not hold it; None: there is none.

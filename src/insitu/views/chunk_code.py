@@ -53,7 +53,8 @@ def code_kind(
         parser = parser_of(language)
     except ImportError:
         notes.append(
-            "tree-sitter is not installed (pip install 'insitu[code]'), so it is cut by blank lines and indentation"
+            "tree-sitter is not installed (pip install 'insitu[code]'), "
+            "so it is cut by blank lines and indentation"
         )
         return Kind("code", encoding, newline, plain, tuple(notes))
     units = _Parts(source.reader, parser, newline, budget.most)

@@ -55,7 +55,8 @@ class Maker:
         """Yields batches of chunks as their bounds."""
         held: Start | None = None
         total = 0
-        for batch, total in starts:
+        for batch, reached in starts:
+            total = reached
             found: list[_Bounds] = []
             for start in batch:
                 if held is not None:

@@ -115,7 +115,6 @@ class MarkdownUnits(Scanned):
             return False
         return at - stop <= 1 or not self.bytes_at(stop, at - stop).strip()
 
-
     def bytes_at(self, offset: int, size: int) -> bytes:
         """Some bytes, from those read last if they are among them: headings come in order."""
         start, data = self._block

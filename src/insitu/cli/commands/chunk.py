@@ -41,7 +41,11 @@ _ALIGNED: Final = 1_000
 )
 @click.option("--language", metavar="NAME", help="Of source code; default: as the file's name ends.")
 @click.option(
-    "--overlap", type=int, default=0, metavar="N", help="Show up to N of each neighbour as context, read-only."
+    "--overlap",
+    type=int,
+    default=0,
+    metavar="N",
+    help="Show up to N of each neighbour as context, read-only.",
 )
 @click.option("--text", "number", type=click.IntRange(min=1), metavar="N", help="Print chunk N instead.")
 @encoding_option
@@ -104,9 +108,9 @@ def _numbered(chunks: Chunks, number: int, file: str) -> Chunk:
     Raises:
         NoMatchError: there are fewer.
     """
-    last = None
-    for last in islice(chunks, number):
-        pass
+    last: Chunk | None = None
+    for one in islice(chunks, number):
+        last = one
     if last is None or last.number < number:
         count = 0 if last is None else last.number
         raise NoMatchError(
