@@ -26,7 +26,7 @@ def test_it_lists_chunks_for_people(manual: Path) -> None:
     assert done.code == 0
     head, *rows = done.out.decode().splitlines()
     assert head.split() == ["chunk", "lines", "bytes", "size", "hash", "under"]
-    assert rows[0].split()[:3] == ["1", "1-7", "0:290"]
+    assert rows[0].split()[:3] == ["1", "1-6", "0:35"]
     assert "Manual / Install" in done.out.decode()
     assert "[split]" in done.out.decode()
     assert "of at most 300 bytes, cut as markdown" in done.err

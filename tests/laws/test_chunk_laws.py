@@ -238,15 +238,15 @@ _MAKERS = {
 def test_an_edit_changes_only_the_chunks_near_it(kind: str, seed: int) -> None:
     random_ = random.Random(seed)
     most = 200
-    near = 24 * most
+    near = 40 * most
     if kind == "one line":
-        data, kind = random_.randbytes(20_000).hex().encode(), "text"
+        data, kind = random_.randbytes(25_000).hex().encode(), "text"
         new = b"something else"
-        start = random_.randrange(10_000, 30_000)
+        start = random_.randrange(15_000, 35_000)
     else:
-        data = _MAKERS[kind](random_, 40_000)
+        data = _MAKERS[kind](random_, 50_000)
         new = b"w1 w2 w3.\n" if kind != "jsonl" else b'{"new": 1}\n'
-        start = data.find(b"\n", random_.randrange(10_000, 30_000)) + 1
+        start = data.find(b"\n", random_.randrange(15_000, 35_000)) + 1
     stop = start + random_.choice((0, 0, 10, 300)) if kind != "jsonl" else start
     edited = data[:start] + new + data[stop:]
     growth = len(edited) - len(data)

@@ -29,15 +29,15 @@ _FAR: Final = -(1 << 64)
 # Each time about a third of the boundaries goes.
 _SIEVES: Final = 5
 
-# A group as long as the budget and seven more: long enough to be filled well, short enough to stay local.
-REACH_BUDGETS: Final = 8
+# Long enough for groups to be filled well, short enough to stay local: retrieval is better than with 8.
+REACH_BUDGETS: Final = 16
 
 # A group of less than a part of the budget goes with the next one.
 _RUNT_PART: Final = 8
 
 # How full a chunk is at least, in 1/16 of what it would be if all were equally full, so that it can end at
 # a better boundary.
-_FILLED_SIXTEENTHS: Final = 7
+_FILLED_SIXTEENTHS: Final = 2
 
 
 _Peak = tuple[int, int, int, int]

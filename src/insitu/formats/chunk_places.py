@@ -28,6 +28,9 @@ SECTION: Final = 140
 # A line of more white space than this is not blank: it could reach out of sight.
 _BLANK_MAX: Final = 64
 
+# So many places are hashed at a time.
+_BLOCK_PLACES: Final = 1 << 16
+
 _SPACE: Final = 0x20
 _CR: Final = 0x0D
 
@@ -201,7 +204,11 @@ def thinned(stretch: Stretch, at: Column, every: int) -> Column:
     if every <= 1:
         return at
     # Eight bytes on either side: what is alike over so many is picked alike.
-    return np.asarray(at[(_words(stretch.array, at, (-8, 0)) & np.uint64(every - 1)) == 0])
+    kept = [at[:0]]
+    for low in range(0, len(at), _BLOCK_PLACES):
+        block = at[low : low + _BLOCK_PLACES]
+        kept.append(block[(_words(stretch.array, block, (-8, 0)) & np.uint64(every - 1)) == 0])
+    return np.concatenate(kept)
 
 
 def ranks(stretch: Stretch, at: Column) -> Column:
