@@ -229,10 +229,8 @@ def report(folder: Path) -> list[dict[str, Any]]:
                 row = {"text": name, "budget": budget, "splitter": splitter, "chunks": len(spans)}
                 rows.append({**row, **measured(text, spans, asked)})
                 found = rows[-1]
-                print(
-                    f"{name:18} {budget:6,} {splitter:24} {len(spans):6,} chunks"
-                    f"  recall {found['recall']:.4f}  precision {found['precision']:.4f}  IoU {found['iou']:.4f}"
-                )
+                scores = "  ".join(f"{key} {found[key]:.4f}" for key in ("recall", "precision", "iou"))
+                print(f"{name:18} {budget:6,} {splitter:24} {len(spans):6,} chunks  {scores}")
     for splitter in sorted({row["splitter"] for row in rows}):
         mine = [row for row in rows if row["splitter"] == splitter]
         means = {key: sum(row[key] for row in mine) / len(mine) for key in ("recall", "precision", "iou")}

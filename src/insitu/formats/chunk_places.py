@@ -208,7 +208,7 @@ def thinned(stretch: Stretch, at: Column, every: int) -> Column:
     for low in range(0, len(at), _BLOCK_PLACES):
         block = at[low : low + _BLOCK_PLACES]
         kept.append(block[(_words(stretch.array, block, (-8, 0)) & np.uint64(every - 1)) == 0])
-    return np.concatenate(kept)
+    return np.asarray(np.concatenate(kept))
 
 
 def ranks(stretch: Stretch, at: Column) -> Column:
