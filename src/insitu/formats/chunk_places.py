@@ -204,19 +204,20 @@ def thinned(stretch: Stretch, at: Column, every: int) -> Column:
     if every <= 1:
         return at
     # Eight bytes on either side: what is alike over so many is picked alike.
-    kept = [at[:0]]
+    kept: list[Column] = [at[:0]]
     for low in range(0, len(at), _BLOCK_PLACES):
         block = at[low : low + _BLOCK_PLACES]
         kept.append(block[(_words(stretch.array, block, (-8, 0)) & np.uint64(every - 1)) == 0])
-    return np.asarray(np.concatenate(kept))
+    found: Column = np.concatenate(kept)
+    return found
 
 
 def ranks(stretch: Stretch, at: Column) -> Column:
     """A number for each place that depends on the bytes around it only: below 2 ** 48."""
     import numpy as np
 
-    found = _words(stretch.array, at, range(-32, 96, 8)) >> np.uint64(16)
-    return found.astype(np.int64)
+    found: Column = (_words(stretch.array, at, range(-32, 96, 8)) >> np.uint64(16)).astype(np.int64)
+    return found
 
 
 def _words(array: Bytes, at: Column, offsets: Any) -> Any:
