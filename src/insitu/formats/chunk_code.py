@@ -101,7 +101,7 @@ def _walk(node: Any, code: bytes, large: int, depth: int, found: list[tuple[int,
     before: Any = None
     for child in node.children:
         start = child.start_byte
-        line = max(code.rfind(b"\n", 0, start), code.rfind(b"\r", 0, start)) + 1
+        line = start - child.start_point[1]
         first = not code[line:start].strip()
         tied = before is not None and before.type in _LEADING and _adjoins(before, child)
         if first and not tied and child.is_named and (before is not None or depth == 0):
