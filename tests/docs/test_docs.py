@@ -26,6 +26,7 @@ PYTHON_PAGE = DOCS / "python.md"
 COMMAND_PAGE = DOCS / "command-line.md"
 # Commands with a page of their own; the others, and the options that all share, are on the command page.
 PAGES = {
+    "chunk": "chunks.md",
     "csv": "csv.md",
     "md": "markdown.md",
     "json": "json.md",

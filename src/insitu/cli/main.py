@@ -36,6 +36,7 @@ TOPICS: Final = {
         "json": "Read and change the values of one JSON document.",
         "records": "Read and change records of a fixed size.",
         "outline": "List the sections, columns or keys that a file is made of.",
+        "chunk": "Cut a file into pieces for a model to read, each an editable span.",
     },
     "History": {
         "history": "List the operations that can be undone.",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from insitu.core.protocols import Cancel, Progress, Reader
 from insitu.core.spans import Span
 from insitu.errors import SpanError
 from insitu.views.text import Encoding
+
+if TYPE_CHECKING:
+    from insitu.views.chunks import Chunks
 
 
 class Readable(ABC):
@@ -33,6 +35,11 @@ class Readable(ABC):
     @abstractmethod
     def text(self) -> Encoding:
         """The encoding of its text."""
+
+    @property
+    def reader(self) -> Reader:
+        """The current content as a plain reader of bytes."""
+        return self._content
 
     @property
     def size(self) -> int:
@@ -103,6 +110,28 @@ class Readable(ABC):
         from insitu.scan.search import count
 
         return count(self._content, self._pattern(pattern, regex), progress=progress, cancel=cancel)
+
+    def chunks(
+        self,
+        *,
+        max_tokens: int | None = None,
+        max_chars: int | None = None,
+        max_bytes: int | None = None,
+        tokens: str | Callable[[str], int] = "estimate",
+        **options: Any,
+    ) -> Chunks:
+        """The current content as pieces for a model, each an editable span. See ``insitu.views.chunks``.
+
+        Args:
+            max_tokens, max_chars, max_bytes: the budget, one of them; none: 400 tokens.
+            tokens: how they are counted: ``"estimate"``, ``"bound"`` (never too few), ``"o200k_base"`` or
+                ``"cl100k_base"`` (exactly; the extra ``tokens``), or a function from a text to a number.
+            options: ``kind``, ``language``, ``overlap``, ``progress``, ``cancel`` as ``Chunks``.
+        """
+        from insitu.views.chunk_options import budget_of
+        from insitu.views.chunks import Chunks
+
+        return Chunks(self, budget_of(max_tokens, max_chars, max_bytes, tokens), **options)
 
     def _pattern(self, pattern: bytes | str, regex: bool) -> Any:
         from insitu.scan.search import compile_literal, compile_regex

@@ -1,0 +1,265 @@
+"""How well chunks serve retrieval: ours beside LangChain's, Chonkie's and semantic-text-splitter's.
+
+    python -m benchmarks.chunk_retrieval [FOLDER]
+
+The peers are installed into a virtual environment of their own below FOLDER (default: a temporary one), in
+which this file then runs itself again. Texts are documentation that packages ship: the topics of Python's
+``pydoc``, the docstrings of NumPy and, where its source distribution can be had, the specification of
+CommonMark.
+
+Questions are made from the texts, with exact answers: a sentence or a paragraph is drawn, which is the
+answer's span; the question is a sample of its words, the rare ones likelier. Chunks are ranked by BM25 and
+taken as long as they fit a context of so many characters, the same for all. Per token: recall is what of
+the answer was taken, precision what of the taken is answer, IoU their intersection over their union.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Final
+
+PEERS: Final = ("langchain-text-splitters", "chonkie", "semantic-text-splitter")
+BUDGETS: Final = (600, 1_200, 1_800)
+CONTEXT_CHARS: Final = 6_000
+QUESTIONS: Final = 400
+
+_WORD: Final = re.compile(r"\w+")
+_TOKEN: Final = re.compile(r"\w+|[^\w\s]")
+_SENTENCE: Final = re.compile(r"[^\n.!?][^.!?]{40,400}[.!?](?=\s)")
+
+Span = tuple[int, int]
+Splitter = Callable[[str, int], list[Span]]
+
+
+# Texts
+
+
+def texts(folder: Path) -> dict[str, str]:
+    """The texts, by name; a name that ends with .md is Markdown."""
+    import pydoc_data.topics
+
+    found = {"pydoc topics": "\n\n".join(pydoc_data.topics.topics.values())}
+    found["NumPy docstrings"] = _docstrings()
+    spec = folder / "spec.md"
+    if spec.exists():
+        found["CommonMark.md"] = spec.read_text("utf-8")
+    return found
+
+
+def _docstrings() -> str:
+    import inspect
+
+    import numpy as np
+
+    names = sorted(name for name in dir(np) if not name.startswith("_"))
+    found = {name: inspect.getdoc(getattr(np, name)) or "" for name in names if callable(getattr(np, name))}
+    return "\n\n\n".join(f"numpy.{name}\n\n{text}" for name, text in found.items() if len(text) > 200)
+
+
+def _specification(folder: Path) -> None:
+    """Puts the specification of CommonMark there, out of the sources of markdown-it-py."""
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "-q",
+        "--no-deps",
+        "--no-binary",
+        ":all:",
+        "-d",
+        str(folder),
+    ]
+    if subprocess.run([*command, "markdown-it-py"], check=False).returncode:
+        return
+    for path in folder.glob("markdown*.tar.gz"):
+        with tarfile.open(path) as archive:
+            for member in archive.getmembers():
+                if member.name.endswith(("spec.md", "spec.txt")) and (held := archive.extractfile(member)):
+                    (folder / "spec.md").write_bytes(held.read())
+
+
+# Questions
+
+
+def questions(text: str, count: int, random_: random.Random) -> list[tuple[str, Span]]:
+    """Questions with the spans of their answers."""
+    paragraphs = [
+        found.span()
+        for found in re.finditer(r"(?:[^\n]+\n?)+", text)
+        if 120 <= found.end() - found.start() <= 900
+    ]
+    sentences = [found.span() for found in _SENTENCE.finditer(text)]
+    seen = Counter(word.lower() for word in _WORD.findall(text))
+    made: list[tuple[str, Span]] = []
+    while len(made) < count:
+        span = random_.choice(sentences if random_.random() < 0.6 else paragraphs)
+        words = sorted({word.lower() for word in _WORD.findall(text[slice(*span)]) if len(word) > 2})
+        if len(words) < 5:
+            continue
+        weights = [1 / math.log(2 + seen[word]) for word in words]
+        asked = {random_.choices(words, weights)[0] for _ in range(6)}
+        made.append((" ".join(sorted(asked)), span))
+    return made
+
+
+# Retrieval
+
+
+class Bm25:
+    """Ranks chunks by the words of a question. Source: Robertson and Zaragoza, 2009; k1 = 1.2, b = 0.75."""
+
+    def __init__(self, chunks: Iterable[str]) -> None:
+        self._counts = [Counter(word.lower() for word in _WORD.findall(chunk)) for chunk in chunks]
+        self._sizes = [sum(counts.values()) for counts in self._counts]
+        self._mean = sum(self._sizes) / len(self._sizes)
+        self._holding: dict[str, list[int]] = defaultdict(list)
+        for index, counts in enumerate(self._counts):
+            for word in counts:
+                self._holding[word].append(index)
+
+    def ranked(self, question: str) -> list[int]:
+        """Indexes of the chunks that hold a word of the question, the best first."""
+        scores: dict[int, float] = defaultdict(float)
+        total = len(self._counts)
+        for word in question.split():
+            holding = self._holding.get(word, [])
+            rarity = math.log(1 + (total - len(holding) + 0.5) / (len(holding) + 0.5))
+            for index in holding:
+                often = self._counts[index][word]
+                size = 0.25 + 0.75 * self._sizes[index] / self._mean
+                scores[index] += rarity * often * 2.2 / (often + 1.2 * size)
+        return sorted(scores, key=lambda index: (-scores[index], index))
+
+
+def measured(text: str, spans: list[Span], asked: list[tuple[str, Span]]) -> dict[str, float]:
+    """Recall, precision and IoU of chunks, averaged over questions."""
+    starts = [found.start() for found in _TOKEN.finditer(text)]
+    ranking = Bm25(text[slice(*span)] for span in spans)
+    sums = Counter[str]()
+    for question, answer in asked:
+        taken: set[int] = set()
+        left = CONTEXT_CHARS
+        for index in ranking.ranked(question):
+            start, stop = spans[index]
+            if stop - start > left:
+                break
+            left -= stop - start
+            taken |= _tokens(starts, start, stop)
+        wanted = _tokens(starts, *answer)
+        both = len(taken & wanted)
+        sums["recall"] += both / len(wanted)
+        sums["precision"] += both / max(1, len(taken))
+        sums["iou"] += both / len(taken | wanted)
+    return {name: sums[name] / len(asked) for name in ("recall", "precision", "iou")}
+
+
+def _tokens(starts: list[int], start: int, stop: int) -> set[int]:
+    from bisect import bisect_left
+
+    return set(range(bisect_left(starts, start), bisect_left(starts, stop)))
+
+
+# Splitters
+
+
+def ours(text: str, budget: int, name: str) -> list[Span]:
+    """Chunks of insitu, as spans of characters."""
+    import insitu
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "text.md" if name.endswith(".md") else "text.txt")
+        path.write_bytes(text.encode())
+        kind = "markdown" if name.endswith(".md") else "text"
+        with insitu.open(path, "r") as doc:
+            parts = [chunk.text() for chunk in doc.chunks(max_chars=budget, kind=kind)]
+    return _placed(parts)
+
+
+def _placed(parts: Iterable[str]) -> list[Span]:
+    """The spans of parts that follow each other without a gap."""
+    spans, at = [], 0
+    for part in parts:
+        spans.append((at, at + len(part)))
+        at += len(part)
+    return spans
+
+
+def peers(text: str, budget: int, name: str) -> dict[str, list[Span]]:
+    """Chunks of the others; of each the splitter for the kind of text where it has one."""
+    from chonkie import RecursiveChunker
+    from langchain_text_splitters import MarkdownTextSplitter, RecursiveCharacterTextSplitter
+    from semantic_text_splitter import MarkdownSplitter, TextSplitter
+
+    markdown = name.endswith(".md")
+    options: dict[str, Any] = {"chunk_size": budget, "chunk_overlap": 0, "strip_whitespace": False}
+    recursive = RecursiveCharacterTextSplitter(**options, keep_separator=True)
+    semantic = (MarkdownSplitter if markdown else TextSplitter)(budget, trim=False)
+    chonkie = RecursiveChunker(tokenizer="character", chunk_size=budget)
+    found = {
+        "LangChain recursive": _placed(recursive.split_text(text)),
+        "Chonkie recursive": [(chunk.start_index, chunk.end_index) for chunk in chonkie(text)],
+        "semantic-text-splitter": [(at, at + len(part)) for at, part in semantic.chunk_indices(text)],
+    }
+    if markdown:
+        found["LangChain Markdown"] = _placed(MarkdownTextSplitter(**options).split_text(text))
+    return found
+
+
+# Running
+
+
+def report(folder: Path) -> list[dict[str, Any]]:
+    """Measures everything and prints a table as it goes."""
+    rows: list[dict[str, Any]] = []
+    for name, text in texts(folder).items():
+        asked = questions(text, QUESTIONS, random.Random(name))
+        for budget in BUDGETS:
+            for splitter, spans in {"insitu": ours(text, budget, name), **peers(text, budget, name)}.items():
+                row = {"text": name, "budget": budget, "splitter": splitter, "chunks": len(spans)}
+                rows.append({**row, **measured(text, spans, asked)})
+                found = rows[-1]
+                scores = "  ".join(f"{key} {found[key]:.4f}" for key in ("recall", "precision", "iou"))
+                print(f"{name:18} {budget:6,} {splitter:24} {len(spans):6,} chunks  {scores}")
+    for splitter in sorted({row["splitter"] for row in rows}):
+        mine = [row for row in rows if row["splitter"] == splitter]
+        means = {key: sum(row[key] for row in mine) / len(mine) for key in ("recall", "precision", "iou")}
+        print(
+            f"{'mean of ' + str(len(mine)):25} {splitter:24}",
+            {key: round(value, 4) for key, value in means.items()},
+        )
+    return rows
+
+
+def main(folder: Path) -> None:
+    """Makes the environment of the peers and runs there."""
+    python = folder / "peers" / "bin" / "python"
+    if not python.exists():
+        import venv
+
+        venv.create(folder / "peers", with_pip=True)
+        root = Path(__file__).resolve().parents[1]
+        subprocess.run([python, "-m", "pip", "install", "-q", *PEERS, str(root)], check=True)
+        _specification(folder)
+    subprocess.run([python, __file__, "--inside", str(folder)], check=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--inside"]:
+        place = Path(sys.argv[2])
+        (place / "chunk_retrieval.json").write_text(json.dumps(report(place), indent=1), "utf-8")
+    elif len(sys.argv) > 1:
+        main(Path(sys.argv[1]))
+    else:
+        with tempfile.TemporaryDirectory() as temporary:
+            main(Path(temporary))

@@ -1,0 +1,102 @@
+"""Boundaries inside a block of Markdown that is too large: items, lines of text, last fences and tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from insitu.formats.chunk_places import INNER, LINE, Places, line_places
+from insitu.formats.chunk_tape import Stretch
+from insitu.formats.markdown_blocks import CLEAN, State, after
+from insitu.formats.markdown_lines import Line
+
+if TYPE_CHECKING:
+    from insitu.formats.cells import Column
+
+# Of a line so much is looked at: less than what is in sight beyond the last line that is decided.
+_HEAD_BYTES: Final = 200
+
+# Items of items of items: all further in are worth the same.
+_DEEP: Final = 8
+
+
+class InnerBlocks:
+    """Where blocks start inside a block: items of lists, paragraphs in them, fences."""
+
+    def __init__(self, newline: int) -> None:
+        self._newline = newline
+        self.at: list[int] = []
+        self.worth: list[int] = []
+        self.soft: list[int] = []
+        """Where lines start that are neither of a table nor of a fence."""
+        self._state: State = CLEAN
+        self._row = False
+        # Up to where lines were read, and whether the block went on there.
+        self._read = 0
+        self._goes_on = False
+
+    def inside(self, stretch: Stretch, starts: Column, stops: Column) -> Places:
+        """See ``Finer``."""
+        import numpy as np
+
+        low = stretch.base + stretch.low
+        kept = [index for index, at in enumerate(self.at) if at > low]
+        self.at, self.worth = [self.at[i] for i in kept], [self.worth[i] for i in kept]
+        self.soft = [at for at in self.soft if at > low]
+        lines = line_places(stretch, self._newline)
+        for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
+            if not (self._goes_on and start == stretch.low):
+                self._state, self._row = CLEAN, False
+                self._read = stretch.base + start
+                self._take(stretch, start, first=True)
+            first = int(np.searchsorted(lines, self._read - stretch.base, "right"))
+            last = int(np.searchsorted(lines, stop))
+            for line in lines[first:last].tolist():
+                self._take(stretch, line, first=False)
+            self._goes_on = stop == stretch.high
+        return Places(np.array(self.at, np.int64) - stretch.base, np.array(self.worth, np.int64))
+
+    def _take(self, stretch: Stretch, place: int, *, first: bool) -> None:
+        """Reads the line that starts at a place."""
+        head = stretch.array[place : place + _HEAD_BYTES].tobytes()
+        end = head.find(self._newline)
+        head = (head if end < 0 else head[:end]).rstrip(b"\r")
+        offset = stretch.base + place
+        self._read = offset
+        before = self._state
+        if not first and not before.containers and before.leaf.kind == "fence":
+            # Most lines of a fence cannot end it.
+            if not head.lstrip(b" ").startswith(before.leaf.marker):
+                self._row = False
+                return
+        elif (
+            self._row and head.startswith(b"|") and before.leaf.kind == "paragraph" and not before.containers
+        ):
+            return
+        self._state, _ = after(before, Line(offset, offset + len(head), head))
+        row = b"|" in head
+        joined = row and self._row
+        self._row = row
+        if first or not head.strip() or joined:
+            return
+        same = before.containers == self._state.containers
+        if before.leaf.kind in ("fence", "html") and same:
+            return
+        self.soft.append(offset)
+        if before.leaf.kind == "paragraph" and self._state.leaf.kind == "paragraph" and same:
+            return
+        self.at.append(offset)
+        self.worth.append(INNER + _DEEP - min(_DEEP, len(self._state.containers)))
+
+
+class SoftLines:
+    """Lines of text inside a block: all but those of tables and fences."""
+
+    def __init__(self, blocks: InnerBlocks) -> None:
+        self._blocks = blocks
+
+    def inside(self, stretch: Stretch, starts: Column, stops: Column) -> Places:
+        """See ``Finer``."""
+        import numpy as np
+
+        at = np.array(self._blocks.soft, np.int64) - stretch.base
+        return Places(at, np.full(len(at), LINE + 1, np.int64))

@@ -1,0 +1,234 @@
+"""Natural boundaries that hold in every text: lines, paragraphs, sentences, words; and how they are ranked.
+
+All work on the narrow bytes of a stretch and look no further than ``AROUND`` bytes.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from insitu.formats.chunk_tape import Stretch
+
+if TYPE_CHECKING:
+    from insitu.formats.cells import Bytes, Column, Mask
+
+# How much a boundary is worth. What is below UNIT lies inside something that should stay whole.
+FORCED: Final = 1
+PICKED: Final = 2
+WORD: Final = 5
+SENTENCE: Final = 10
+LINE: Final = 20
+INNER: Final = 40
+UNIT: Final = 100
+PARAGRAPH: Final = 120
+GAP: Final = 130
+SECTION: Final = 140
+
+# A line of more white space than this is not blank: it could reach out of sight.
+_BLANK_MAX: Final = 64
+
+# So many places are hashed at a time.
+_BLOCK_PLACES: Final = 1 << 16
+
+_SPACE: Final = 0x20
+_CR: Final = 0x0D
+
+# Odd constants with well-mixed bits. Source: SplitMix64.
+_MIX: Final = 0xBF58476D1CE4E5B9
+_SEED: Final = 0x9E3779B97F4A7C15
+
+
+class Places(NamedTuple):
+    """Boundaries, ascending, and what each is worth."""
+
+    at: Column
+    worth: Column
+
+
+def same_worth(at: Column, worth: int) -> Places:
+    """Boundaries that are all worth the same."""
+    import numpy as np
+
+    return Places(at, np.full(len(at), worth, np.int64))
+
+
+def within(stretch: Stretch, at: Column) -> Column:
+    """Those of some places that lie in what can be decided."""
+    import numpy as np
+
+    low, high = np.searchsorted(at, [stretch.low + 1, stretch.high])
+    return at[int(low) : int(high)]
+
+
+def line_places(stretch: Stretch, newline: int) -> Column:
+    """Where lines start, the first bytes in sight included."""
+    import numpy as np
+
+    found: Column = np.flatnonzero(stretch.array == newline) + 1
+    return found
+
+
+def paragraph_places(stretch: Stretch, newline: int) -> Places:
+    """Where a line that is not blank follows one that is; worth more behind several, or where it is a title.
+
+    A title is a line with an underline of punctuation, as reStructuredText has it.
+    """
+    import numpy as np
+
+    array = stretch.array
+    lines = line_places(stretch, newline)
+    if len(lines) < 2:
+        return same_worth(lines[:0], PARAGRAPH)
+    sizes = np.diff(lines)
+    blank = _blank(array, lines, sizes)
+    behind = np.flatnonzero(blank[:-1] & ~blank[1:]) + 1
+    if blank[-1]:
+        behind = np.append(behind, len(blank))
+    worth = np.full(len(behind), PARAGRAPH, np.int64)
+    worth[(behind > 1) & blank[np.maximum(behind - 2, 0)]] = GAP
+    for index in np.flatnonzero(_underlined(array, lines, behind, sizes)).tolist():
+        worth[index] = SECTION
+    at = lines[behind]
+    kept = (at > stretch.low) & (at < stretch.high)
+    return Places(at[kept], worth[kept])
+
+
+def _blank(array: Bytes, lines: Column, sizes: Column) -> Mask:
+    """Which of the lines between two line starts are blank."""
+    import numpy as np
+
+    blank: Mask = sizes == 1
+    first = array[lines[:-1]]
+    blank |= (sizes == 2) & (first == _CR)
+    final = array[np.maximum(lines[1:] - 2, 0)]
+    doubtful = (sizes > 1) & (sizes <= _BLANK_MAX) & _table(b" \t")[first] & _table(b" \t\r")[final]
+    for line in np.flatnonzero(doubtful).tolist():
+        blank[line] = not array[lines[line] : lines[line + 1]].tobytes().strip()
+    return blank
+
+
+_UNDERLINES: Final = b"=-~^\"'*+#<>:._`"
+
+
+def _underlined(array: Bytes, lines: Column, behind: Column, sizes: Column) -> Mask:
+    """Which paragraphs begin with a title: their second line is three or more of one punctuation mark."""
+    import numpy as np
+
+    second = np.minimum(behind + 1, len(sizes))
+    at = lines[second]
+    room = (at + 3 < len(array)) & (second < len(sizes))
+    at = np.where(room, at, 0)
+    mark = array[at]
+    found: Mask = room & (mark == array[at + 1]) & (mark == array[at + 2]) & _table(_UNDERLINES)[mark]
+    for index in np.flatnonzero(found).tolist():
+        line = int(second[index])
+        text = array[lines[line] : lines[line] + min(int(sizes[line]), 128)].tobytes().rstrip()
+        found[index] = not text.strip(text[:1])
+    return found
+
+
+@cache
+def _table(members: bytes) -> Any:
+    import numpy as np
+
+    table = np.zeros(256, np.bool_)
+    table[list(members)] = True
+    return table
+
+
+_WHITE: Final = b"\t\n\r\f\v \0"
+_BREAKS: Final = _WHITE + b",;|}>"
+_STOPS: Final = b".!?"
+_CLOSERS: Final = b"\"')]"
+_LOWER: Final = bytes(range(0x61, 0x7B))
+_WIDE_STOPS: Final = (b"\xe3\x80\x82", b"\xef\xbc\x81", b"\xef\xbc\x9f", b"\xef\xbd\xa1")
+
+
+def word_places(stretch: Stretch) -> Column:
+    """Where something follows white space, or a mark that separates."""
+    import numpy as np
+
+    array = stretch.array
+    inside: Mask = _table(_BREAKS)[array[:-1]] & ~_table(_BREAKS)[array[1:]]
+    at = np.flatnonzero(inside) + 1
+    return np.asarray(at[(array[at] & 0xC0) != 0x80])
+
+
+def sentence_places(stretch: Stretch) -> Column:
+    """Where a sentence seems to begin: behind a stop and white space, not in lower case; or a wide stop."""
+    import numpy as np
+
+    array = stretch.array
+    at = word_places(stretch)
+    at = at[(at > 3) & _table(_WHITE)[array[at - 1]] & ~_table(_LOWER)[array[at]]]
+    back = at - 2
+    back = back - _table(_WHITE)[array[back]]
+    back = back - _table(_CLOSERS)[array[back]]
+    found: Column = at[_table(_STOPS)[array[back]]]
+    wide = []
+    if bool((array >= 0xE3).any()):
+        data = array.tobytes()
+        for stop in _WIDE_STOPS:
+            start = data.find(stop)
+            while start >= 0:
+                wide.append(start + len(stop))
+                start = data.find(stop, start + len(stop))
+    if wide:
+        return np.asarray(np.union1d(found, np.array(wide, np.int64)))
+    return found
+
+
+def boundaries(array: Bytes) -> Mask:
+    """Before which bytes a cut splits no character and no CR LF."""
+    import numpy as np
+
+    free: Mask = (array & 0xC0) != 0x80
+    free[1:] &= ~((array[1:] == 0x0A) & (array[:-1] == _CR))
+    free[0] = False
+    return np.asarray(free)
+
+
+def picked_places(stretch: Stretch, every: int) -> Column:
+    """Places between characters that the bytes around them pick, one in ``every`` (a power of two)."""
+    import numpy as np
+
+    at: Column = np.flatnonzero(boundaries(stretch.array))
+    return thinned(stretch, within(stretch, at), every)
+
+
+def thinned(stretch: Stretch, at: Column, every: int) -> Column:
+    """One of ``every`` places (a power of two), picked by the bytes around them; 1 or less: all."""
+    import numpy as np
+
+    if every <= 1:
+        return at
+    # Eight bytes on either side: what is alike over so many is picked alike.
+    kept: list[Column] = [at[:0]]
+    for low in range(0, len(at), _BLOCK_PLACES):
+        block = at[low : low + _BLOCK_PLACES]
+        kept.append(block[(_words(stretch.array, block, (-8, 0)) & np.uint64(every - 1)) == 0])
+    found: Column = np.concatenate(kept)
+    return found
+
+
+def ranks(stretch: Stretch, at: Column) -> Column:
+    """A number for each place that depends on the bytes around it only: below 2 ** 48."""
+    import numpy as np
+
+    found: Column = (_words(stretch.array, at, range(-32, 96, 8)) >> np.uint64(16)).astype(np.int64)
+    return found
+
+
+def _words(array: Bytes, at: Column, offsets: Any) -> Any:
+    """A hash of some of the eight-byte words around each place."""
+    import numpy as np
+
+    data = np.ascontiguousarray(array)
+    words: Any = np.ndarray((len(data) - 7,), "<u8", data, 0, (1,))
+    found = np.full(len(at), _SEED, np.uint64)
+    for offset in offsets:
+        found ^= words[at + offset]
+        found *= np.uint64(_MIX)
+        found ^= found >> np.uint64(29)
+    return found

@@ -1,0 +1,155 @@
+"""Markdown in chunks: sections and blocks as the parallel scan of headings finds them."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from typing import Final
+
+from insitu.core.protocols import Reader
+from insitu.formats.chunk_markdown import InnerBlocks, SoftLines
+from insitu.formats.chunk_pieces import Finer
+from insitu.formats.chunk_places import PARAGRAPH, SECTION, Places
+from insitu.formats.chunk_tape import Stretch
+from insitu.formats.chunk_units import Lines, Records, Scanned, within_lines
+from insitu.formats.markdown_titles import TITLE_BYTES_MAX, capped_title
+from insitu.formats.markdown_walk import Batch
+from insitu.views.chunk_kinds import Kind
+from insitu.views.markdown_outline import beginning
+from insitu.views.markdown_scan import Scan
+from insitu.views.readable import Readable
+
+# A heading of more bytes is no boundary: where it starts could be told too late.
+_HEADING_BYTES_MAX: Final = 4 << 10
+
+# So far behind a place everything has to be scanned before headings up to there are sure.
+_BEHIND_BYTES: Final = 2 * _HEADING_BYTES_MAX
+
+# A gap of more blank bytes does not tie a heading to what follows it.
+_TIE_BYTES_MAX: Final = 64
+
+# Headings are read in blocks of so many bytes.
+_BLOCK_BYTES: Final = 32 << 10
+
+# The usual heading; all others are looked at with care.
+_PLAIN: Final = re.compile(rb"#{1,6} ([^#\s](?:[^#\r\n]*[^#\s])?)\r?\n?")
+
+_LEVELS: Final = 6
+_WORTH_LEVEL: Final = 10
+
+
+class MarkdownUnits(Scanned):
+    """Blocks behind blank lines, and sections; a heading stays with what follows it."""
+
+    records: Records | None = None
+
+    def __init__(self, reader: Reader, encoding: str, newline: int, budget: int) -> None:
+        import numpy as np
+
+        super().__init__()
+        self._reader = reader
+        front, begin = beginning(reader)
+        self._batches = Scan(reader, encoding, begin).batches()
+        self._seen = 0
+        self.headings: deque[tuple[int, int, int]] = deque()
+        """Start, stop and level of those that were found, until they are taken."""
+        self._block = 0, b""
+        # Where the last heading stops that nothing was found behind yet, and its level.
+        self._last: tuple[int, int] | None = None
+        if front is not None:
+            self._known = np.array([begin], np.int64)
+            self._worths = np.array([SECTION], np.int64)
+        blocks = InnerBlocks(newline)
+        self.finer: list[Finer] = [blocks, SoftLines(blocks), Lines(newline), *within_lines(budget)]
+
+    def places(self, stretch: Stretch) -> Places:
+        """See ``Units``."""
+        import numpy as np
+
+        found: list[Places] = []
+        goal = stretch.base + stretch.high + _BEHIND_BYTES
+        while self._seen < goal:
+            batch = next(self._batches, None)
+            if batch is None:
+                self._seen = 1 << 62
+                break
+            self._seen = batch[0]
+            found.append(self._places_of(batch[1]))
+        if not found:
+            return self.kept(stretch, Places(self._known[:0], self._worths[:0]))
+        at = np.concatenate([places.at for places in found])
+        worth = np.concatenate([places.worth for places in found])
+        order = np.argsort(at, kind="stable")
+        return self.kept(stretch, Places(at[order], worth[order]))
+
+    def _places_of(self, batch: Batch) -> Places:
+        import numpy as np
+
+        short = batch.stops - batch.starts <= _HEADING_BYTES_MAX
+        starts, stops, levels = batch.starts[short], batch.stops[short], batch.levels[short].astype(np.int64)
+        # A heading behind a blank line is found as a block, too.
+        blocks = batch.syncs[~np.isin(batch.syncs, starts)]
+        at = np.concatenate((blocks, starts))
+        worth = np.concatenate(
+            (np.full(len(blocks), PARAGRAPH, np.int64), SECTION + _WORTH_LEVEL * (1 + _LEVELS - levels))
+        )
+        order = np.argsort(at, kind="stable")
+        at, worth = at[order], worth[order]
+        kept = np.ones(len(at), np.bool_)
+        rows = list(zip(starts.tolist(), stops.tolist(), levels.tolist(), strict=True))
+        tied = [(-1, *self._last)] if self._last else []
+        following = np.searchsorted(at, np.array([row[1] for row in (*tied, *rows)], np.int64))
+        for (_, stop, level), index in zip((*tied, *rows), following.tolist(), strict=True):
+            if index < len(at) and self._tied(stop, level, int(at[index]), int(worth[index])):
+                kept[index] = False
+        self.headings.extend(rows)
+        if rows and (not len(at) or rows[-1][1] > int(at[-1])):
+            self._last = rows[-1][1], rows[-1][2]
+        elif len(at):
+            self._last = None
+        return Places(at[kept], worth[kept])
+
+    def _tied(self, stop: int, level: int, at: int, worth: int) -> bool:
+        """Whether what is at an offset belongs to the heading that stops somewhere before."""
+        if worth >= SECTION + _WORTH_LEVEL * (1 + _LEVELS - level) or at - stop > _TIE_BYTES_MAX:
+            return False
+        return at - stop <= 1 or not self.bytes_at(stop, at - stop).strip()
+
+    def bytes_at(self, offset: int, size: int) -> bytes:
+        """Some bytes, from those read last if they are among them: headings come in order."""
+        start, data = self._block
+        if not start <= offset <= offset + size <= start + len(data):
+            start = offset
+            data = self._reader.read(offset, max(size, min(_BLOCK_BYTES, self._reader.size - offset)))
+            self._block = start, data
+        return data[offset - start : offset - start + size]
+
+
+class MarkdownKind(Kind):
+    """Markdown, whose chunks know the headings they stand under."""
+
+    units: MarkdownUnits
+
+    def __init__(
+        self, source: Readable, encoding: str, newline: int, budget: int, notes: tuple[str, ...]
+    ) -> None:
+        super().__init__(
+            "markdown", encoding, newline, MarkdownUnits(source.reader, encoding, newline, budget), notes
+        )
+        self._source = source
+        self._path: list[tuple[int, str]] = []
+        self._titles: tuple[str, ...] = ()
+
+    def path_at(self, offset: int) -> tuple[str, ...]:
+        """See ``Kind``."""
+        headings = self.units.headings
+        while headings and headings[0][0] <= offset:
+            start, stop, level = headings.popleft()
+            while self._path and self._path[-1][0] >= level:
+                self._path.pop()
+            head = self.units.bytes_at(start, min(stop - start, 2 * TITLE_BYTES_MAX))
+            plain = _PLAIN.fullmatch(head)
+            title = self._source.text.decode(plain[1] if plain else capped_title(head, stop - start))
+            self._path.append((level, title))
+            self._titles = tuple(title for _, title in self._path)
+        return self._titles
