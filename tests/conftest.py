@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -28,3 +29,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skips tests marked ``root`` where the rights are missing."""
     if item.get_closest_marker("root") and os.geteuid() != 0:
         pytest.skip("needs the rights of root; run the tests as root to include it")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What insitu keeps for its user is kept in a folder of the test module, and not in that of who tests."""
+    before = os.environ.get("XDG_STATE_HOME")
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+    yield
+    if before is None:
+        del os.environ["XDG_STATE_HOME"]
+    else:
+        os.environ["XDG_STATE_HOME"] = before

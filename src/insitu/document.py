@@ -58,6 +58,7 @@ class Document(Editable):
         policy: Policy | None = None,
         lock_timeout_s: float = 30.0,
         locked: bool = False,
+        cancel: Cancel | None = None,
     ) -> None:
         self.site = site
         self.read_only = read_only
@@ -69,7 +70,7 @@ class Document(Editable):
         self._open = ExitStack()
         self._placed = False
         if locked:
-            self._held = self._open.enter_context(writing(site, self.policy, lock_timeout_s))
+            self._held = self._open.enter_context(writing(site, self.policy, lock_timeout_s, cancel))
         self._start()
 
     def _start(self) -> None:
@@ -99,7 +100,7 @@ class Document(Editable):
         return self._base.generation
 
     @property
-    def base(self) -> Reader:
+    def base(self) -> Snapshot:
         """The bytes of the file without the pending edits."""
         return self._base
 

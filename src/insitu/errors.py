@@ -48,6 +48,12 @@ class RequestError(InsituError, ValueError):
     exit_code = 2
 
 
+class ArgumentsError(RequestError):
+    """A call has an argument that is unknown, missing or of the wrong kind."""
+
+    code = "invalid-arguments"
+
+
 class SpanError(RequestError, IndexError):
     """A span or address lies outside the file, or is reversed."""
 

@@ -13,7 +13,7 @@ from insitu.formats.conditions import Condition
 from insitu.views.jsonl_scan import Batch, Matches
 from insitu.views.streaming import Source
 from insitu.views.text import Encoding
-from tests.unit.views.test_json_large import Held
+from tests.readers import BytesReader
 
 VALUES = st.sampled_from(["ab", "abc", "12", "é", "", "a\\b", 12, 1.5, True, None, ["ab"], {"k": "ab"}])
 RECORDS = st.dictionaries(st.sampled_from(["k", "l", "ab"]), VALUES, max_size=3)
@@ -55,7 +55,7 @@ CONDITIONS = (
 @pytest.mark.slow
 @given(lines(), st.sampled_from(CONDITIONS), st.booleans())
 def test_the_search_passes_no_record_that_matches(data: bytes, where: str, negated: bool) -> None:
-    source = Source(Held(data), Encoding("utf-8"), "x.jsonl")
+    source = Source(BytesReader(data), Encoding("utf-8"), "x.jsonl")
     matches = Matches(where, negated)
     condition = replace(Condition.parse(where), needles=())
     slow, present = Batch(source, 0, 0, data).matched(condition, matches.columns())
@@ -91,7 +91,7 @@ def test_texts_that_a_condition_asks_for(where: str, needles: tuple[bytes, ...])
 def test_only_lines_that_may_match_are_looked_at() -> None:
     quiet = b'{"k": "x"}\n' * 20
     data = quiet + b'{"k": "ab"}\n{"ab": 1}\n' + quiet + b'{"k": "\\u0061b"}\n' + quiet
-    batch = Batch(Source(Held(data), Encoding("utf-8"), "x.jsonl"), 0, 0, data)
+    batch = Batch(Source(BytesReader(data), Encoding("utf-8"), "x.jsonl"), 0, 0, data)
     found = batch._holding((b"ab",))
     assert found is not None and found.tolist() == [20, 21, 42]
     assert batch._holding((b"x",)) is None

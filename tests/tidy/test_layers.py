@@ -11,7 +11,7 @@ import pytest
 
 from tests.tidy.tree import PACKAGE, Module, modules
 
-ROOT_UNIT = "insitu"  # the package's own __init__: the public names, built from the floors up to the api
+ROOT_UNIT = "insitu"  # the package's own __init__: the public names of the floors up to the workspace
 
 FLOORS = {
     "errors": 0,
@@ -26,8 +26,8 @@ FLOORS = {
     "views": 4,
     "document": 5,
     "api": 6,
-    ROOT_UNIT: 6.5,
     "workspace": 7,
+    ROOT_UNIT: 7.5,
     "cli": 8,
     "mcp": 8,
     "__main__": 9,

@@ -34,6 +34,7 @@ def open(
     policy: Policy | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
     locked: bool = False,
+    cancel: Cancel | None = None,
 ) -> Document:
     """Opens a file for editing; nothing is read and, unless ``locked``, no lock is held yet.
 
@@ -42,6 +43,7 @@ def open(
         encoding: codec of its text; None means as the file tells.
         lock_timeout_s: how long ``commit`` (and ``locked``) waits for the lock.
         locked: takes the lock now and holds it until the document is closed.
+        cancel: asked while ``locked`` waits for the lock.
 
     Raises:
         MissingFileError, ExistingFileError, AccessError, FileKindError: as their names say.
@@ -59,6 +61,7 @@ def open(
         policy=policy,
         lock_timeout_s=lock_timeout_s,
         locked=locked,
+        cancel=cancel,
     )
 
 

@@ -71,6 +71,9 @@ class Draft:
         target: open for writing, locked, recovered.
         kind: ``"edit"``, ``"undo"`` or ``"redo"``.
         of: the operation undone or redone.
+
+    Attributes:
+        padding_bytes: how many of the new bytes mean nothing; whoever writes them says so.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class Draft:
         self._lock_wait_s = lock_wait_s
         self._before = self._seen = target.stat()
         self.number = next_number(site)
+        self.padding_bytes = 0
         header = {
             "version": 1,
             "operation": self.number,
@@ -191,6 +195,7 @@ class Draft:
             seconds=time.monotonic() - self._began,
             lock_wait_s=self._lock_wait_s,
             rebased_over=rebased_over,
+            padding_bytes=self.padding_bytes,
         )
 
     def _history_bytes(self) -> int:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
-from contextlib import closing
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NoReturn
 

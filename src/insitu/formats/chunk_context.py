@@ -24,7 +24,7 @@ def context_before(data: bytes, encoding: str, measure: Measure, limit: int, new
     sizes = measure.sizes(stretch)
     for at in _levels(stretch, newline):
         bounds = np.unique(np.concatenate((at, [stretch.low, stretch.high])))
-        left = np.cumsum(sizes.between(bounds)[::-1])
+        left = np.cumsum(sizes.of(bounds[:-1], bounds[1:])[::-1])
         count = int(np.searchsorted(left, limit, "right"))
         if count:
             return int(stretch.high - bounds[-1 - count]) * stretch.unit
@@ -39,7 +39,7 @@ def context_after(data: bytes, encoding: str, measure: Measure, limit: int, newl
     sizes = measure.sizes(stretch)
     for at in _levels(stretch, newline):
         bounds = np.unique(np.concatenate((at, [stretch.low, stretch.high])))
-        count = int(np.searchsorted(np.cumsum(sizes.between(bounds)), limit, "right"))
+        count = int(np.searchsorted(np.cumsum(sizes.of(bounds[:-1], bounds[1:])), limit, "right"))
         if count:
             return int(bounds[count] - stretch.low) * stretch.unit
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from insitu.formats.chunk_places import INNER, LINE, Places, line_places
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
 
 # Of a line so much is looked at: less than what is in sight beyond the last line that is decided.
 _HEAD_BYTES: Final = 200
+
+# A line that is text from its first letter on: what it opens and continues shows in what stands before that.
+_WORDED: Final = re.compile(rb"[ \t]*(?:(?:[-+*]|\d{1,9}[.)])[ \t]+)*[*_`]{0,2}(?=[A-Za-z])")
+
+# So many of these beginnings are remembered, with what they lead to.
+_KNOWN_MAX: Final = 4096
 
 # Items of items of items: all further in are worth the same.
 _DEEP: Final = 8
@@ -29,6 +36,7 @@ class InnerBlocks:
         self.soft: list[int] = []
         """Where lines start that are neither of a table nor of a fence."""
         self._state: State = CLEAN
+        self._known: dict[tuple[tuple[int, ...], str, bytes], State] = {}
         self._row = False
         # Up to where lines were read, and whether the block went on there.
         self._read = 0
@@ -53,6 +61,8 @@ class InnerBlocks:
             for line in lines[first:last].tolist():
                 self._take(stretch, line, first=False)
             self._goes_on = stop == stretch.high
+            if len(self._known) > _KNOWN_MAX:
+                self._known.clear()
         return Places(np.array(self.at, np.int64) - stretch.base, np.array(self.worth, np.int64))
 
     def _take(self, stretch: Stretch, place: int, *, first: bool) -> None:
@@ -72,7 +82,7 @@ class InnerBlocks:
             self._row and head.startswith(b"|") and before.leaf.kind == "paragraph" and not before.containers
         ):
             return
-        self._state, _ = after(before, Line(offset, offset + len(head), head))
+        self._state = self._after(before, head, offset)
         row = b"|" in head
         joined = row and self._row
         self._row = row
@@ -86,6 +96,24 @@ class InnerBlocks:
             return
         self.at.append(offset)
         self.worth.append(INNER + _DEEP - min(_DEEP, len(self._state.containers)))
+
+    def _after(self, before: State, head: bytes, offset: int) -> State:
+        """The state behind a line.
+
+        Invariant: of a paragraph only that it is one is used of the result, so that a state may stand for
+        all that differ in where their text starts.
+        """
+        leaf = before.leaf
+        worded = _WORDED.match(head)
+        if worded is None or not (
+            leaf.kind == "none" or (leaf.kind == "paragraph" and leaf.definitions.phase == "text")
+        ):
+            return after(before, Line(offset, offset + len(head), head))[0]
+        key = before.containers, leaf.kind, worded[0]
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = after(before, Line(offset, offset + len(head), head))[0]
+        return found
 
 
 class SoftLines:

@@ -47,13 +47,12 @@ def narrow(data: bytes, encoding: str, *, last: bool) -> tuple[Bytes, int]:
         return array, len(data)
     if data.isascii():
         return np.frombuffer(data, np.uint8), len(data)
-    text, used = codecs.utf_8_decode(data, "surrogateescape", last)
-    array = np.frombuffer(data, np.uint8, used)
     try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        array = _repaired(array, text)
-    return array, used
+        _, used = codecs.utf_8_decode(data, "strict", last)
+    except UnicodeDecodeError:
+        text, used = codecs.utf_8_decode(data, "surrogateescape", last)
+        return _repaired(np.frombuffer(data, np.uint8, used), text), used
+    return np.frombuffer(data, np.uint8, used), used
 
 
 def _repaired(array: Bytes, text: str) -> Bytes:

@@ -50,6 +50,16 @@ class Pieces(NamedTuple):
     """Where the last one ends."""
 
 
+class _Sized(NamedTuple):
+    """Pieces as columns, in places of a stretch."""
+
+    starts: Column
+    sizes: Column
+    worths: Column
+    depths: Column
+    """How often what they lie in was cut."""
+
+
 class Cutter:
     """Cuts a text, stretch by stretch.
 
@@ -80,21 +90,22 @@ class Cutter:
         sizes = self._measure.sizes(stretch)
         starts = np.concatenate(([low], coarse.at)) if high > low else coarse.at[:0]
         worths = np.concatenate(([self._worth], coarse.worth)) if high > low else coarse.worth[:0]
-        depths = np.zeros(len(starts), np.int64)
-        held = starts
+        stops = np.append(starts[1:], high) if len(starts) else starts
+        settled: list[_Sized] = []
         for depth in range(len(self._finer) + 2):
-            bounds = np.append(starts, high)
-            held = sizes.between(bounds) if len(starts) else starts
-            over = self._over(bounds, held, stretch.unit, depths, depth)
+            made = _Sized(starts, sizes.of(starts, stops), worths, np.full(len(starts), depth))
+            over = self._over(starts, stops, made.sizes, stretch.unit, depth)
             if depth > len(self._finer) or not over.any():
+                settled.append(made)
                 break
-            depths[over] = depth + 1
-            stops = bounds[1:]
+            settled.append(_Sized(*(column[~over] for column in made)))
+            starts, stops, worths = starts[over], stops[over], worths[over]
             if depth == len(self._finer):
-                found = self._forced(stretch, sizes, starts[over].tolist(), stops[over].tolist())
+                found = self._forced(stretch, sizes, starts.tolist(), stops.tolist())
             else:
-                found = _whole(stretch, self._finer[depth].inside(stretch, starts[over], stops[over]))
-            starts, worths, depths = _inserted(starts, worths, depths, over, found, depth + 1)
+                found = _whole(stretch, self._finer[depth].inside(stretch, starts, stops))
+            starts, stops, worths = _divided(starts, stops, worths, found)
+        starts, held, worths, depths = _in_order(settled)
         count = len(starts)
         if count and not stretch.last:
             count -= 1
@@ -105,14 +116,13 @@ class Cutter:
         pieces = Pieces(starts + base, held[:count], worths[:count], ranks(stretch, starts), rest + base)
         return pieces, rest
 
-    def _over(self, bounds: Column, held: Column, unit: int, depths: Column, depth: int) -> Mask:
-        """Which pieces are too large and were not yet cut at this depth."""
-        import numpy as np
-
-        over: Mask = (held > self._limit) | (np.diff(bounds) * unit > PIECE_BYTES_MAX)
+    def _over(self, starts: Column, stops: Column, sizes: Column, unit: int, depth: int) -> Mask:
+        """Which pieces are too large."""
+        over: Mask = (sizes > self._limit) | ((stops - starts) * unit > PIECE_BYTES_MAX)
         if self._depth > depth:
+            # What was too large with what came before goes on to be cut as finely.
             over[:1] = True
-        return np.asarray(over & (depths == depth))
+        return over
 
     def _forced(self, stretch: Stretch, sizes: Sizes, starts: list[int], stops: list[int]) -> Places:
         """Boundaries between characters, as far apart as fits."""
@@ -182,16 +192,27 @@ def _whole(stretch: Stretch, found: Places) -> Places:
     return found if kept.all() else Places(at[kept], found.worth[kept])
 
 
-def _inserted(
-    starts: Column, worths: Column, depths: Column, over: Mask, found: Places, depth: int
-) -> tuple[Column, Column, Column]:
-    """The pieces with more boundaries put in, where these lie inside those that are too large."""
+def _divided(starts: Column, stops: Column, worths: Column, found: Places) -> tuple[Column, Column, Column]:
+    """Pieces, cut at those of some boundaries that lie inside them."""
     import numpy as np
 
     index = np.searchsorted(starts, found.at, "right") - 1
-    kept = over[index] & (found.at > starts[index])
-    at = np.concatenate((starts, found.at[kept]))
-    order = np.argsort(at, kind="stable")
-    all_worths = np.concatenate((worths, found.worth[kept]))
-    all_depths = np.concatenate((depths, np.full(int(kept.sum()), depth, np.int64)))
-    return at[order], all_worths[order], all_depths[order]
+    kept = (found.at > starts[index]) & (found.at < stops[index]) & (index >= 0)
+    if not kept.any():
+        return starts, stops, worths
+    at = found.at[kept]
+    all_starts = np.concatenate((starts, at))
+    order = np.argsort(all_starts, kind="stable")
+    all_stops = np.sort(np.concatenate((stops, at)))
+    return all_starts[order], all_stops, np.concatenate((worths, found.worth[kept]))[order]
+
+
+def _in_order(settled: list[_Sized]) -> _Sized:
+    """Pieces that were settled one level after the other, as they lie in the text."""
+    import numpy as np
+
+    if len(settled) == 1:
+        return settled[0]
+    starts, *others = (np.concatenate(columns) for columns in zip(*settled, strict=True))
+    order = np.argsort(starts, kind="stable")
+    return _Sized(starts[order], *(column[order] for column in others))

@@ -29,7 +29,7 @@ SECTION: Final = 140
 _BLANK_MAX: Final = 64
 
 # So many places are hashed at a time.
-_BLOCK_PLACES: Final = 1 << 16
+_BLOCK_PLACES: Final = 1 << 14
 
 _SPACE: Final = 0x20
 _CR: Final = 0x0D
@@ -59,6 +59,45 @@ def within(stretch: Stretch, at: Column) -> Column:
 
     low, high = np.searchsorted(at, [stretch.low + 1, stretch.high])
     return at[int(low) : int(high)]
+
+
+# Whether a place is a boundary inside a line is told by no more bytes on either side.
+_MARGIN: Final = 16
+
+
+class Near(NamedTuple):
+    """Some pieces of a stretch, each with a few bytes around it, and nothing else: to look only there."""
+
+    stretch: Stretch
+    lows: Column
+    """Where the parts begin in the whole stretch; with neighbours a part is one."""
+    bounds: Column
+    """Where they begin in this one, and where the last one ends."""
+
+    def back(self, at: Column) -> Column:
+        """Places in this stretch as those of the whole; those in the margins may be there, too."""
+        import numpy as np
+
+        index = np.searchsorted(self.bounds, at, "right") - 1
+        found: Column = at + (self.lows - self.bounds[:-1])[index]
+        return found
+
+
+def near(stretch: Stretch, starts: Column, stops: Column) -> Near:
+    """Those pieces only, which are in order; all of the stretch if they are most of it."""
+    import numpy as np
+
+    array = stretch.array
+    whole = len(starts) == 0 or 2 * int((stops - starts).sum()) > len(array)
+    if whole:
+        return Near(stretch, np.zeros(1, np.int64), np.array([0, len(array)], np.int64))
+    breaks = np.flatnonzero(starts[1:] > stops[:-1] + 2 * _MARGIN) + 1
+    lows = starts[np.append(0, breaks)] - _MARGIN
+    highs = stops[np.append(breaks - 1, len(stops) - 1)] + _MARGIN
+    parts = [array[low:high] for low, high in zip(lows.tolist(), highs.tolist(), strict=True)]
+    bounds = np.concatenate(([0], np.cumsum(highs - lows)))
+    joined = np.concatenate(parts)
+    return Near(stretch._replace(array=joined, low=_MARGIN, high=len(joined) - _MARGIN), lows, bounds)
 
 
 def line_places(stretch: Stretch, newline: int) -> Column:
@@ -204,11 +243,7 @@ def thinned(stretch: Stretch, at: Column, every: int) -> Column:
     if every <= 1:
         return at
     # Eight bytes on either side: what is alike over so many is picked alike.
-    kept: list[Column] = [at[:0]]
-    for low in range(0, len(at), _BLOCK_PLACES):
-        block = at[low : low + _BLOCK_PLACES]
-        kept.append(block[(_words(stretch.array, block, (-8, 0)) & np.uint64(every - 1)) == 0])
-    found: Column = np.concatenate(kept)
+    found: Column = at[(_hashes(stretch.array, at, (-8, 8)) & np.uint64(every - 1)) == 0]
     return found
 
 
@@ -216,19 +251,24 @@ def ranks(stretch: Stretch, at: Column) -> Column:
     """A number for each place that depends on the bytes around it only: below 2 ** 48."""
     import numpy as np
 
-    found: Column = (_words(stretch.array, at, range(-32, 96, 8)) >> np.uint64(16)).astype(np.int64)
+    found: Column = (_hashes(stretch.array, at, (-32, 96)) >> np.uint64(16)).astype(np.int64)
     return found
 
 
-def _words(array: Bytes, at: Column, offsets: Any) -> Any:
-    """A hash of some of the eight-byte words around each place."""
+def _hashes(array: Bytes, at: Column, around: tuple[int, int]) -> Any:
+    """A hash of the eight-byte words from one offset to another around each place."""
     import numpy as np
 
+    low, high = around
     data = np.ascontiguousarray(array)
-    words: Any = np.ndarray((len(data) - 7,), "<u8", data, 0, (1,))
-    found = np.full(len(at), _SEED, np.uint64)
-    for offset in offsets:
-        found ^= words[at + offset]
-        found *= np.uint64(_MIX)
-        found ^= found >> np.uint64(29)
-    return found
+    windows: Any = np.ndarray((len(data) - (high - low) + 1,), f"V{high - low}", data, 0, (1,))
+    hashes = np.full(len(at), _SEED, np.uint64)
+    for start in range(0, len(at), _BLOCK_PLACES):
+        block = slice(start, start + _BLOCK_PLACES)
+        found = hashes[block]
+        words = windows[at[block] + low].view("<u8").reshape(len(found), -1)
+        for column in words.T:
+            found ^= column
+            found *= np.uint64(_MIX)
+            found ^= found >> np.uint64(29)
+    return hashes

@@ -75,5 +75,6 @@ def token_shares(narrow: Bytes) -> Bytes:
     classes, shares = _tables()
     kinds = np.frombuffer(narrow.tobytes().translate(classes), np.uint8)
     pairs = kinds.copy()
-    pairs[1:] += kinds[:-1] << 4
+    # NumPy multiplies bytes many at a time, and shifts them one by one.
+    pairs[1:] += kinds[:-1] * np.uint8(16)
     return np.frombuffer(pairs.tobytes().translate(shares), np.uint8)

@@ -13,6 +13,7 @@ from insitu.formats.chunk_places import (
     WORD,
     Places,
     line_places,
+    near,
     paragraph_places,
     picked_places,
     same_worth,
@@ -86,7 +87,8 @@ class Lines:
 
     def inside(self, stretch: Stretch, starts: Column, stops: Column) -> Places:
         """See ``Finer``."""
-        return same_worth(line_places(stretch, self._newline), LINE)
+        there = near(stretch, starts, stops)
+        return same_worth(there.back(within(there.stretch, line_places(there.stretch, self._newline))), LINE)
 
 
 class Sentences:
@@ -94,7 +96,8 @@ class Sentences:
 
     def inside(self, stretch: Stretch, starts: Column, stops: Column) -> Places:
         """See ``Finer``."""
-        return same_worth(sentence_places(stretch), SENTENCE)
+        there = near(stretch, starts, stops)
+        return same_worth(there.back(within(there.stretch, sentence_places(there.stretch))), SENTENCE)
 
 
 class Words:
@@ -109,8 +112,9 @@ class Words:
 
     def inside(self, stretch: Stretch, starts: Column, stops: Column) -> Places:
         """See ``Finer``."""
-        at = within(stretch, word_places(stretch))
-        return same_worth(thinned(stretch, at, self._every // _WORD_UNITS), WORD)
+        there = near(stretch, starts, stops)
+        at = within(there.stretch, word_places(there.stretch))
+        return same_worth(there.back(thinned(there.stretch, at, self._every // _WORD_UNITS)), WORD)
 
 
 class Picked:
@@ -125,7 +129,8 @@ class Picked:
 
     def inside(self, stretch: Stretch, starts: Column, stops: Column) -> Places:
         """See ``Finer``."""
-        return same_worth(picked_places(stretch, self._every), PICKED)
+        there = near(stretch, starts, stops)
+        return same_worth(there.back(picked_places(there.stretch, self._every)), PICKED)
 
 
 # About as long are words.

@@ -25,7 +25,7 @@ from insitu.errors import ConditionError
 from insitu.formats.condition_batch import Batch
 from insitu.formats.condition_compile import compiled
 from insitu.formats.condition_needles import needles_of
-from insitu.formats.condition_predicates import Predicate
+from insitu.formats.condition_predicates import Predicate, required_texts
 from insitu.formats.condition_syntax import columns_of, parse
 
 if TYPE_CHECKING:

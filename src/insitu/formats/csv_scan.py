@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 _BATCH_SEPARATORS: Final = 1 << 16
 
 
-class Rows(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
     """Whole rows of a file, in order; all columns are as long as there are rows.
 
     Unless some were held back (``numbers``), they tile the data: ``starts[0] == 0`` and ``starts[i + 1] ==

@@ -24,11 +24,12 @@ class Chunk:
         split: it has only a part of a paragraph, table, row or the like that alone exceeds the budget.
         oversized: it exceeds the budget: a single character does.
         header: the bytes of the header row, if the chunk does not hold it; None: there is none.
-        before, after: bytes around it, for reading only; empty without ``overlap``.
+        before_bytes, after_bytes: how many of the bytes around it are shown with it, for reading only; 0
+            without ``overlap``.
     """
 
     __slots__ = (
-        *("_source", "after", "before", "hash", "header", "id", "lines", "number"),
+        *("_source", "after_bytes", "before_bytes", "hash", "header", "id", "lines", "number"),
         *("oversized", "path", "rows", "size", "span", "split"),
     )
 
@@ -59,11 +60,21 @@ class Chunk:
         self.header = header
         self.split = split
         self.oversized = oversized
-        self.before = Span(span.start, span.start)
-        self.after = Span(span.stop, span.stop)
+        self.before_bytes = 0
+        self.after_bytes = 0
 
     def __repr__(self) -> str:
         return f"<insitu.Chunk {self.number}, bytes {self.span.start}:{self.span.stop}>"
+
+    @property
+    def before(self) -> Span:
+        """The bytes in front of it that are shown with it."""
+        return Span(self.span.start - self.before_bytes, self.span.start)
+
+    @property
+    def after(self) -> Span:
+        """The bytes behind it that are shown with it."""
+        return Span(self.span.stop, self.span.stop + self.after_bytes)
 
     def bytes(self) -> bytes:
         """Its bytes, as they are now."""

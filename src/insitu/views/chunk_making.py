@@ -33,6 +33,7 @@ class Maker:
         self._reader = source.reader
         self._budget = budget
         self._kind = kind
+        self._records = kind.units.records
         self._unit = unit_of(kind.encoding)
         self._number = 0
         self._line = 1
@@ -72,6 +73,7 @@ class Maker:
             yield [(Start(0, UNIT, 0), self._source.size, self._source.size, False)]
 
     def _made(self, batches: Iterable[list[_Bounds]]) -> Iterator[tuple[Chunk, bytes]]:
+        unit, count = self._unit, self._budget.measure.counter
         for batch in batches:
             at = 0
             while at < len(batch):
@@ -80,19 +82,18 @@ class Maker:
                 while stop < len(batch) and batch[stop][1] - low <= _READ_BYTES:
                     stop += 1
                 data = self._reader.read(low, batch[stop - 1][1] - low)
-                for bounds in batch[at:stop]:
-                    first = bounds[0].offset * self._unit
-                    yield from self._fitting(bounds, data[first - low : bounds[1] - low])
+                for start, end, size, cut in batch[at:stop]:
+                    first = start.offset * unit
+                    own = data[first - low : end - low]
+                    split = cut or start.worth < UNIT
+                    if count is None:
+                        yield self._chunk(Span(first, end), own, size, split), own
+                    else:
+                        yield from self._fitting(first, own, split, count)
                 at = stop
 
-    def _fitting(self, bounds: _Bounds, data: bytes) -> Iterator[tuple[Chunk, bytes]]:
-        """Yields a chunk; where somebody else counts and finds it too large, its halves instead."""
-        start, stop, size, cut = bounds
-        offset, split = start.offset * self._unit, start.worth < UNIT or cut
-        count = self._budget.measure.counter
-        if count is None:
-            yield self._chunk(Span(offset, stop), data, size, split), data
-            return
+    def _fitting(self, offset: int, data: bytes, split: bool, count: Count) -> Iterator[tuple[Chunk, bytes]]:
+        """Yields a chunk as somebody else counts it; where they find it too large, its parts instead."""
         while data:
             part, size = self._counted(data, count)
             split = split or part < len(data)
@@ -124,7 +125,7 @@ class Maker:
         if path is not self._path:
             self._path = path
             self._seed = self._hash_of("\n".join(path).encode("utf-8", "surrogateescape"))
-        records = kind.units.records
+        records = self._records
         header = kind.header
         whole = -(-size // shares)
         return Chunk(
@@ -150,11 +151,9 @@ class Maker:
         kind = self._kind
         for chunk, data in made:
             if held is not None:
-                size = context_after(data, kind.encoding, measure, limit, kind.newline)
-                held.after = Span(chunk.span.start, chunk.span.start + size)
+                held.after_bytes = context_after(data, kind.encoding, measure, limit, kind.newline)
                 yield held
-                size = context_before(known, kind.encoding, measure, limit, kind.newline)
-                chunk.before = Span(chunk.span.start - size, chunk.span.start)
+                chunk.before_bytes = context_before(known, kind.encoding, measure, limit, kind.newline)
             held, known = chunk, data
         if held is not None:
             yield held

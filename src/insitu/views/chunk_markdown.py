@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from insitu.core.protocols import Reader
 from insitu.formats.chunk_markdown import InnerBlocks, SoftLines
@@ -18,6 +18,9 @@ from insitu.views.chunk_kinds import Kind
 from insitu.views.markdown_outline import beginning
 from insitu.views.markdown_scan import Scan
 from insitu.views.readable import Readable
+
+if TYPE_CHECKING:
+    from insitu.formats.cells import Column
 
 # A heading of more bytes is no boundary: where it starts could be told too late.
 _HEADING_BYTES_MAX: Final = 4 << 10
@@ -96,24 +99,29 @@ class MarkdownUnits(Scanned):
         order = np.argsort(at, kind="stable")
         at, worth = at[order], worth[order]
         kept = np.ones(len(at), np.bool_)
-        rows = list(zip(starts.tolist(), stops.tolist(), levels.tolist(), strict=True))
-        tied = [(-1, *self._last)] if self._last else []
-        following = np.searchsorted(at, np.array([row[1] for row in (*tied, *rows)], np.int64))
-        for (_, stop, level), index in zip((*tied, *rows), following.tolist(), strict=True):
-            if index < len(at) and self._tied(stop, level, int(at[index]), int(worth[index])):
-                kept[index] = False
-        self.headings.extend(rows)
-        if rows and (not len(at) or rows[-1][1] > int(at[-1])):
-            self._last = rows[-1][1], rows[-1][2]
+        self.headings.extend(zip(starts.tolist(), stops.tolist(), levels.tolist(), strict=True))
+        last = self._last
+        if len(starts) and (not len(at) or int(stops[-1]) > int(at[-1])):
+            self._last = int(stops[-1]), int(levels[-1])
         elif len(at):
             self._last = None
+        if last:
+            stops, levels = np.append(last[0], stops), np.append(last[1], levels)
+        kept[self._tied(stops, levels, at, worth)] = False
         return Places(at[kept], worth[kept])
 
-    def _tied(self, stop: int, level: int, at: int, worth: int) -> bool:
-        """Whether what is at an offset belongs to the heading that stops somewhere before."""
-        if worth >= SECTION + _WORTH_LEVEL * (1 + _LEVELS - level) or at - stop > _TIE_BYTES_MAX:
-            return False
-        return at - stop <= 1 or not self.bytes_at(stop, at - stop).strip()
+    def _tied(self, stops: Column, levels: Column, at: Column, worth: Column) -> Column:
+        """Indexes of the boundaries at which something begins that belongs to a heading before it."""
+        import numpy as np
+
+        index = np.searchsorted(at, stops)
+        there = index < len(at)
+        index, stops, levels = index[there], stops[there], levels[there]
+        gaps = at[index] - stops
+        near = (worth[index] < SECTION + _WORTH_LEVEL * (1 + _LEVELS - levels)) & (gaps <= _TIE_BYTES_MAX)
+        for heading in np.flatnonzero(near & (gaps > 1)).tolist():
+            near[heading] = not self.bytes_at(int(stops[heading]), int(gaps[heading])).strip()
+        return np.asarray(index[near])
 
     def bytes_at(self, offset: int, size: int) -> bytes:
         """Some bytes, from those read last if they are among them: headings come in order."""
@@ -136,20 +144,22 @@ class MarkdownKind(Kind):
         super().__init__(
             "markdown", encoding, newline, MarkdownUnits(source.reader, encoding, newline, budget), notes
         )
-        self._source = source
+        self._codec = source.text.name, source.text.errors
         self._path: list[tuple[int, str]] = []
         self._titles: tuple[str, ...] = ()
 
     def path_at(self, offset: int) -> tuple[str, ...]:
         """See ``Kind``."""
-        headings = self.units.headings
+        headings, path = self.units.headings, self._path
+        if not headings or headings[0][0] > offset:
+            return self._titles
         while headings and headings[0][0] <= offset:
             start, stop, level = headings.popleft()
-            while self._path and self._path[-1][0] >= level:
-                self._path.pop()
+            while path and path[-1][0] >= level:
+                path.pop()
             head = self.units.bytes_at(start, min(stop - start, 2 * TITLE_BYTES_MAX))
             plain = _PLAIN.fullmatch(head)
-            title = self._source.text.decode(plain[1] if plain else capped_title(head, stop - start))
-            self._path.append((level, title))
-            self._titles = tuple(title for _, title in self._path)
+            title = plain[1] if plain else capped_title(head, stop - start)
+            path.append((level, title.decode(*self._codec)))
+        self._titles = tuple([title for _, title in path])
         return self._titles

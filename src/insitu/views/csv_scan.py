@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Twice the knee of scan.windows: a window takes some 250 calls of NumPy, which then are no longer what costs
-# most (measured: a third less than with 1 MiB); its bits still fit the cache of a core.
-WINDOW_BYTES: Final = 2 << 20
+# Four times the knee of scan.windows: a window takes some 250 calls of NumPy, for each of which two threads
+# wait for one another, and which then are no longer what costs most (measured on 2 GB: 2 MiB 7.3 s, 4 MiB
+# 6.0 s, 8 MiB 5.9 s and 30 MB more).
+WINDOW_BYTES: Final = 4 << 20
 
 # A row is held in memory as a whole, by one thread each. Counting and indexing know no such limit.
 ROW_MAX_BYTES: Final = 8 << 20

@@ -49,7 +49,7 @@ def info(site: Site, policy: Policy) -> dict[str, Any]:
             "encoding": encoding.name,
             "encoding_may_be": list(encoding.others),
             "line_endings": _endings(sample),
-            "lines": _kept_line_count(site, base),
+            "lines": kept_line_count(site, base),
             "final_newline": base.size > 0 and base.read(base.size - 1, 1) in (b"\n", b"\r"),
             "generation": base.generation.token,
             "hard_links": status.links,
@@ -62,7 +62,7 @@ def info(site: Site, policy: Policy) -> dict[str, Any]:
         file.close()
 
 
-def _kept_line_count(site: Site, base: Snapshot) -> int | None:
+def kept_line_count(site: Site, base: Snapshot) -> int | None:
     """How many lines there are, where an index of this generation is kept."""
     index = LineIndex.load(site.volume, site.line_index, base, base.generation.token.encode())
     return None if index is None else index.line_count

@@ -28,7 +28,6 @@ from insitu.scan.part import Part
 from insitu.views.content import Content
 from insitu.views.json_check import fault_of
 from insitu.views.json_large import LargeTree
-from insitu.views.part import Part
 from insitu.views.text import Encoding
 
 # Values up to this size are read whole, checked whole and edited in memory.

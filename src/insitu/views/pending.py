@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 
 from insitu.core.columns import Splices, block_of
 from insitu.core.patch import Splice
@@ -94,8 +93,8 @@ def draft_pending(
             spool = Spool(journal, now, open_source)
             spool.add(_rebased(sequence.splices(), over, site.path))
             spool.finish()
-    receipt = draft.commit(rebased_over=tuple(numbers), progress=progress, cancel=cancel)
-    return replace(receipt, padding_bytes=spool.padding_bytes)
+    draft.padding_bytes = spool.padding_bytes
+    return Part(draft, tuple(numbers))
 
 
 def _since(site: Site, generation: Generation, target: File) -> list[int]:

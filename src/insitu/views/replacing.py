@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import Final, Literal
 
 from insitu.core.protocols import Cancel, Progress
-from insitu.core.replacements import Replacements, Uniform, filled
+from insitu.core.replacements import Few, Replacements, Uniform, filled
 from insitu.errors import RequestError
 from insitu.views.streaming import Source, check_expected
 from insitu.views.text import Encoding

@@ -165,6 +165,6 @@ def check_expected(expect: int | None, count: int, found: str, path: str, hint: 
     raise error(
         f"{found} instead of the {expect:,} expected; {path} is unchanged.",
         hint=hint,
-        expected=expect,
         found=count,
+        expected=expect,
     )

@@ -19,7 +19,7 @@ LOG_CASES = {
 }
 FORMAT_CASES = {
     *("csv-update", "csv-update-few", "csv-cell", "csv-index", "md-outline", "md-section"),
-    *("jsonl-insert", "jsonl-update", "jsonl-set", "transform-lines"),
+    *("jsonl-insert", "jsonl-update", "jsonl-set", "transform-lines", "chunk-md", "chunk-text"),
 }
 PEERS_EVERYWHERE = {
     *("sed -i", "tail -c && mv", "wc -l", "copy_file_range to a new file", "seek and read"),

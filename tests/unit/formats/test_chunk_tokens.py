@@ -25,7 +25,8 @@ TEXTS = {
 
 def _size(text: str, measure: Measure) -> float:
     stretch = Tape("utf-8").feed(text.encode(), last=True)
-    return int(measure.sizes(stretch).between(np.array([stretch.low, stretch.high]))[0]) / measure.shares
+    low, high = np.array([stretch.low]), np.array([stretch.high])
+    return int(measure.sizes(stretch).of(low, high)[0]) / measure.shares
 
 
 @pytest.mark.parametrize("name", TEXTS)

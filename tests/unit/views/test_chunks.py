@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -192,3 +194,29 @@ def test_memory_is_bounded_whatever_the_text(tmp_path: Path, gap: bytes) -> None
         tracemalloc.stop()
         assert total == doc.size
     assert peak < 4 << 20
+
+
+_ONE_LINE = """
+import resource, sys
+import insitu
+
+with insitu.open(sys.argv[1], "r") as doc:
+    size = sum(chunk.span.size for chunk in doc.chunks(kind="text", max_bytes=4_000))
+    assert size == doc.size
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+def test_one_long_line_is_cut_in_bounded_memory(tmp_path: Path) -> None:
+    path = tmp_path / "line.txt"
+    with path.open("wb") as file:
+        file.write(b"one line ")
+        file.truncate(1 << 25)
+
+    def peak_kib(*command: str) -> int:
+        done = subprocess.run([sys.executable, "-c", *command], check=True, capture_output=True, text=True)
+        return int(done.stdout)
+
+    bare = peak_kib("import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)")
+    assert peak_kib(_ONE_LINE, str(path)) - bare <= 96 << 10
