@@ -79,6 +79,12 @@ if TYPE_CHECKING:
     from insitu.errors import (
         InsituError,
     )
+    from insitu.views.chunk import (
+        Chunk,
+    )
+    from insitu.views.chunks import (
+        Chunks,
+    )
     from insitu.views.edits import (
         Edit,
         parse_changes,
@@ -86,6 +92,9 @@ if TYPE_CHECKING:
     )
     from insitu.views.streaming import (
         Preview,
+    )
+    from insitu.workspace.workspace import (
+        Workspace,
     )
 
 _HOMES = {
@@ -125,6 +134,7 @@ _HOMES = {
     "TransactionReceipt": "insitu.engine.together",
     "parse_changes": "insitu.views.edits",
     "write": "insitu.api.editing",
+    "Workspace": "insitu.workspace.workspace",
     "Policy": "insitu.core.policy",
     "Span": "insitu.core.spans",
     "Document": "insitu.document",
@@ -133,11 +143,15 @@ _HOMES = {
     "Recovered": "insitu.engine.recover",
     "InsituError": "insitu.errors",
     "Preview": "insitu.views.streaming",
+    "Chunk": "insitu.views.chunk",
+    "Chunks": "insitu.views.chunks",
     "Edit": "insitu.views.edits",
     "parse_edits": "insitu.views.edits",
 }
 
 __all__ = [
+    "Chunk",
+    "Chunks",
     "Document",
     "Edit",
     "InsituError",
@@ -149,6 +163,7 @@ __all__ = [
     "Span",
     "Transaction",
     "TransactionReceipt",
+    "Workspace",
     "append",
     "apply",
     "apply_together",

@@ -489,3 +489,13 @@ def test_worker_processes_read_the_file_that_was_opened(ws: Path, opened: Open) 
     site = Site.of(BeneathVolume(str(ws)), "/logs/app.log")
     receipt = insitu.transform(site, f"{__file__}:functions_see", workers=2)
     assert receipt.splices == 400_000
+
+
+@pytest.mark.parametrize("name", ["app-12:30:00.log", "aux.c", "con"])
+def test_names_that_only_other_systems_refuse_can_be_used_where_they_are(
+    ws: Path, opened: Open, name: str
+) -> None:
+    (ws / name).write_bytes(b"here")
+    assert opened(ws).place(name).status() is not None
+    with pytest.raises(ForbiddenPathError):
+        opened(ws).place(f"logs/{name}")

@@ -101,6 +101,7 @@ class AuditLog:
             raise RequestError("The key of an audit log cannot lie in the log's own folder.", path=key_path)
         self.required: Final = required
         self.contents: Final = contents
+        self.key_path: Final = os.path.abspath(key_path)
         self._folder: Final = audit_folder.Folder(place, create=True)
         try:
             self._chain: Final = Chain(
@@ -225,6 +226,7 @@ class Attempt:
         self,
         changes: Sequence[Change] = (),
         *,
+        count: int | None = None,
         size_before: int | None = None,
         size_after: int | None = None,
         version_before: str | None = None,
@@ -236,6 +238,7 @@ class Attempt:
 
         Args:
             changes: the spans that were replaced; they take the place of those noted before.
+            count: how many there are, where not all of them are given.
             size_before, size_after: of the file, in bytes.
             version_before, version_after: its version tokens.
             operation: the number of the operation in the file's history.
@@ -244,7 +247,7 @@ class Attempt:
         if changes:
             listed = [asdict(change) for change in changes[:CHANGES_MAX]]
             self._fields["changes"] = [{k: v for k, v in one.items() if v != ""} for one in listed]
-            self._fields["changes_count"] = len(changes)
+            self._fields["changes_count"] = len(changes) if count is None else count
         facts = {
             "size_before": size_before,
             "size_after": size_after,

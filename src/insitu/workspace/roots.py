@@ -27,7 +27,7 @@ from insitu.errors import (
 from insitu.storage.base import Entry, Stat
 from insitu.storage.beneath import BeneathVolume, Trace
 from insitu.workspace.joined import JoinedVolume
-from insitu.workspace.spelling import check_spelling, folded
+from insitu.workspace.spelling import check_new, check_spelling, folded
 
 _ROOT_NAME: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _NAMED: Final = re.compile(r"(?P<name>[\w.-]{1,64}):(?P<path>.*)", re.ASCII | re.DOTALL)
@@ -158,6 +158,8 @@ class Roots:
         trace = root.volume.trace(root.path_of(relative.lstrip("/")))
         root, trace = self._innermost(root, trace)
         self._refuse_own(given, root, trace)
+        if self.volume.stat(trace.path) is None:
+            check_new(relative)
         return Place(root, trace.path, self.volume)
 
     def place_to_change(self, given: str) -> Place:

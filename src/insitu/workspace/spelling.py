@@ -1,8 +1,8 @@
 """How a path may be spelled by somebody who is not trusted: rules on its letters alone, the disk unasked.
 
 What is refused here means different things to different systems or readers: a name that shows as another,
-that Windows takes for a device, or that a shell would expand. Such a path is refused on every platform, so
-that what an agent makes on one can be used on all.
+that Windows takes for a device, or that a shell would expand. Names that only other systems stumble over may
+be used where they are there already (``app-12:30:00.log``, ``aux.c``), and not be given to new files.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def check_spelling(path: str) -> None:
     """Refuses a path that is spelled in a way that nobody may use.
 
     Raises:
-        ForbiddenPathError: it has such a name or character, climbs with "..", or begins with "~".
+        ForbiddenPathError: it has such a character, climbs with "..", or begins with "~".
         RequestError: it is empty or longer than any file system allows.
     """
     if not path:
@@ -60,10 +60,21 @@ def _check_name(path: str, name: str) -> None:
         raise RequestError(f"A name in the path has {len(name.encode()):,} bytes; 255 is the most.")
     if name.endswith((".", " ")):
         raise _forbidden(path, f"has the name {name!r}, which ends in a dot or a space")
-    if ":" in name:
-        raise _forbidden(path, f'has a ":" in the name {name!r}, which means a stream or a drive elsewhere')
-    if _DEVICE.fullmatch(name):
-        raise _forbidden(path, f"has the name {name!r}, which means a device on Windows")
+
+
+def check_new(path: str) -> None:
+    """Refuses a path that is to be made and that some other system could not hold.
+
+    Raises:
+        ForbiddenPathError: a name has a colon or is that of a device of Windows.
+    """
+    for name in path.split("/"):
+        if ":" in name:
+            raise _forbidden(
+                path, f'has a ":" in the name {name!r}, which means a stream or a drive elsewhere'
+            )
+        if _DEVICE.fullmatch(name):
+            raise _forbidden(path, f"has the name {name!r}, which means a device on Windows")
 
 
 def folded(name: str) -> str:

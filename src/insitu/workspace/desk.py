@@ -1,0 +1,317 @@
+"""The desk: what tools work at. Opens files below the roots, for reading or for one commit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
+
+from insitu.api import operations
+from insitu.api.mass import carry_out, preview
+from insitu.api.opening import Mode, create, open
+from insitu.api.transactions import Transaction
+from insitu.core.protocols import Cancel
+from insitu.document import Document
+from insitu.engine.commit import Receipt
+from insitu.engine.history import Operation, stacks
+from insitu.errors import ExistingFileError, LimitError, RecoveryNeededError, RequestError, UndoError
+from insitu.views.streaming import MassEdit
+from insitu.workspace.audit import Change
+from insitu.workspace.call import Call
+from insitu.workspace.described import version_of
+from insitu.workspace.excerpts import visible
+from insitu.workspace.plans import Plans
+from insitu.workspace.recording import intend
+from insitu.workspace.roots import Place, Roots
+from insitu.workspace.seen import Seen
+
+LOCK_TIMEOUT_S: Final = 10.0
+"""Agents' hosts give up after a minute; a refusal that names who holds the lock is more use before."""
+
+DIFF_CHARS: Final = 12_000
+"""Shown of a diff at most."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one call may use.
+
+    Args:
+        seconds: for scans, which then say where to go on.
+        bytes_written: that a commit may write, its journal included; None: any number.
+        lock_timeout_s: how long an edit waits for the lock of its file.
+    """
+
+    seconds: float = 20.0
+    bytes_written: int | None = None
+    lock_timeout_s: float = LOCK_TIMEOUT_S
+
+
+class Opened(NamedTuple):
+    """A document at the desk.
+
+    Args:
+        shown_path: the file as answers name it, and as calls may.
+    """
+
+    document: Document
+    place: Place
+    shown_path: str
+
+
+class Together(NamedTuple):
+    """Files that change together."""
+
+    desk: Desk
+    begun: Transaction
+    opened: Sequence[Opened]
+    call: Call
+
+    def commit(self) -> list[Receipt | None]:
+        """Commits what is pending in all files, or in none; None for a file where nothing was."""
+        changed = [opened for opened in self.opened if opened.document.changed]
+        for opened in changed:
+            self.desk.check_budget(opened)
+        if self.call.attempt is not None:
+            self.call.attempt.intend(count=sum(len(o.document.sequence.changes()) for o in changed))
+        done = self.begun.commit(progress=self.call.progress, cancel=self.call.cancelled)
+        receipts = dict(zip(done.paths, done.receipts, strict=True))
+        return [receipts.get(opened.document.path) for opened in self.opened]
+
+
+class Desk:
+    """What tools work at; safe to share between threads, as each call opens its own documents.
+
+    Attributes:
+        limits: what one call may use.
+        seen: what was shown of files.
+        plans: replacements that were previewed and may be applied.
+    """
+
+    def __init__(self, roots: Roots, limits: Limits | None = None) -> None:
+        self.roots = roots
+        self.limits = limits or Limits()
+        self.seen = Seen()
+        self.plans = Plans()
+
+    @contextmanager
+    def reading(self, path: str, call: Call) -> Iterator[Opened]:
+        """Opens a file for reading; what a crash left half-done is finished first where we may write.
+
+        Raises:
+            OutsideRootsError, MissingFileError, AccessError, FileKindError: as their names say.
+        """
+        place = self.roots.place(path)
+        try:
+            document = self._open(place, "r")
+        except RecoveryNeededError:
+            if not place.root.writable:
+                raise
+            document = self._open(place, "r+")
+        try:
+            yield Opened(document, place, self.shown(place))
+        finally:
+            document.discard()
+            document.close()
+
+    @contextmanager
+    def editing(self, path: str, call: Call, *, dry_run: bool = False) -> Iterator[Opened]:
+        """Opens and locks a file for one commit; a dry run only reads. What is not committed is dropped."""
+        if dry_run:
+            with self.reading(path, call) as opened:
+                opened.document.read_only = False  # pending edits only; there is no commit
+                yield opened
+            return
+        place = self.roots.place_to_change(path)
+        document = self._open(place, "r+", locked=True, cancel=call.cancelled)
+        try:
+            yield Opened(document, place, self.shown(place))
+        finally:
+            document.discard()
+            document.close()
+
+    @contextmanager
+    def changing_several(self, paths: Sequence[str], call: Call, *, dry_run: bool) -> Iterator[Together]:
+        """Opens files that are to change together; what is not committed is dropped.
+
+        Raises:
+            RequestError: two of the paths name one file.
+        """
+        places = [self.roots.place(path) if dry_run else self.roots.place_to_change(path) for path in paths]
+        with closing(Transaction(lock_timeout_s=self.limits.lock_timeout_s)) as begun:
+            opened: list[Opened] = []
+            for place in places:
+                document = begun.open(place.site())
+                if any(document is other.document for other in opened):
+                    raise RequestError(
+                        f"{self.shown(place)} is named twice; nothing was changed.",
+                        hint="Put the edits of one file into one call.",
+                    )
+                opened.append(Opened(document, place, self.shown(place)))
+            yield Together(self, begun, opened, call)
+
+    def shown(self, place: Place) -> str:
+        """A place as answers name it: relative to the only root, else with the name of its root."""
+        return self.shown_below(place, place.path)
+
+    def shown_below(self, place: Place, path: str) -> str:
+        """As ``shown``, for a path of the same root."""
+        relative = os.path.relpath(path, place.root.path)
+        return relative if len(self.roots.roots) == 1 else f"{place.root.name}:{relative}"
+
+    def shown_in(self, text: str) -> str:
+        """A text that holds paths of files, with those below the roots as answers name them."""
+        for root in self.roots.roots:
+            prefix = "" if len(self.roots.roots) == 1 else f"{root.name}:"
+            text = text.replace(f"{root.path}/", prefix)
+        return text
+
+    def same(self, path: str, other: str) -> bool:
+        """Whether two paths name one file."""
+        return self.roots.place(path).path == self.roots.place(other).path
+
+    def check_new(self, path: str) -> Place:
+        """Where a new file would be.
+
+        Raises:
+            ExistingFileError: there is one already.
+        """
+        place = self.roots.place_to_change(path)
+        if place.status() is not None:
+            raise ExistingFileError(
+                f"{path} exists already; it is unchanged.",
+                hint="Add to it without create, or edit it.",
+                path=path,
+            )
+        return place
+
+    def create(self, path: str, data: bytes, call: Call) -> tuple[str, str]:
+        """Makes a new file, durably; returns its path as answers name it, and its version."""
+        place = self.check_new(path)
+        most = self.limits.bytes_written
+        if most is not None and len(data) > most:
+            raise over_budget(self.shown(place), len(data), most)
+        if call.attempt is not None:
+            digest = sha256(data).hexdigest()
+            call.attempt.intend([Change(0, 0, len(data), "", digest)], size_after=len(data))
+        create(place.site(), data)
+        with self._open(place, "r") as document:
+            return self.shown(place), version_of(document.generation)
+
+    def carry_out(self, path: str, edit: MassEdit, call: Call) -> tuple[str, Receipt]:
+        """Carries a mass edit out in one commit, in flat memory."""
+        place = self.roots.place_to_change(path)
+        options = self._options(call)
+        most = self.limits.bytes_written
+        if most is not None:
+            choice = preview(place.site(), edit, **options).choice
+            if choice is not None and choice.plan.cost.written_bytes > most:
+                raise over_budget(self.shown(place), choice.plan.cost.written_bytes, most)
+        if call.attempt is not None:
+            call.attempt.intend()
+        return self.shown(place), self._noted(carry_out(place.site(), edit, **options), call)
+
+    def reverse(self, path: str, number: int | None, *, redo: bool, call: Call) -> tuple[str, Receipt]:
+        """Undoes an operation, or takes the latest undo back."""
+        place = self.roots.place_to_change(path)
+        if call.attempt is not None:
+            call.attempt.intend()
+        if redo:
+            receipt = operations.redo(place.site(), **self._options(call))
+        else:
+            receipt = operations.undo(place.site(), number, **self._options(call))
+        return self.shown(place), self._noted(receipt, call)
+
+    def commit(self, opened: Opened, call: Call) -> Receipt | None:
+        """Commits what is pending, on record and within the budget; None where nothing is.
+
+        Raises:
+            LimitError: it would write more than is allowed; nothing was changed.
+        """
+        document = opened.document
+        self.check_budget(opened)
+        intend(call.attempt, document)
+        receipt = document.commit(progress=call.progress, cancel=call.cancelled)
+        return None if receipt is None else self._noted(receipt, call)
+
+    def check_budget(self, opened: Opened) -> None:
+        """Refuses a commit that would write more than is allowed.
+
+        Raises:
+            LimitError: it would; nothing was changed.
+        """
+        most = self.limits.bytes_written
+        if most is not None and opened.document.changed:
+            written = opened.document.plan().plan.cost.written_bytes
+            if written > most:
+                raise over_budget(opened.shown_path, written, most)
+
+    def _noted(self, receipt: Receipt, call: Call) -> Receipt:
+        """Puts on record what a commit did."""
+        if call.attempt is not None:
+            call.attempt.note(
+                size_before=receipt.size_before,
+                size_after=receipt.size_after,
+                version_before=version_of(receipt.before),
+                version_after=version_of(receipt.after),
+                operation=receipt.operation,
+                lock_wait_s=receipt.lock_wait_s,
+            )
+        return receipt
+
+    def _options(self, call: Call) -> dict[str, Any]:
+        return {
+            "lock_timeout_s": self.limits.lock_timeout_s,
+            "progress": call.progress,
+            "cancel": call.cancelled,
+        }
+
+    def operations(self, opened: Opened) -> list[Operation]:
+        """What was done to a file, oldest first."""
+        return operations.history(opened.place.site())
+
+    def diff(self, opened: Opened, number: int | None = None) -> str:
+        """What an operation changed; None: what is pending."""
+        if number is None:
+            text = opened.document.diff() if opened.document.changed else ""
+        else:
+            text = operations.diff(opened.place.site(), number)
+        before, after, *hunks = text.split("\n", 2) if text else ("", "")
+        shown = visible("\n".join((self.shown_in(before), self.shown_in(after), *hunks))) if text else ""
+        if len(shown) <= DIFF_CHARS:
+            return shown
+        return f"{shown[:DIFF_CHARS]}\n[... the diff has {len(shown):,} characters]"
+
+    def next_undone(self, opened: Opened, *, redo: bool) -> int:
+        """The operation that an undo (or redo) without a number reverses.
+
+        Raises:
+            UndoError: there is none.
+        """
+        effective, undone = stacks(opened.place.site())
+        chosen = undone if redo else effective
+        if not chosen:
+            raise UndoError(
+                f"There is nothing to {'redo' if redo else 'undo'} in {opened.shown_path}.",
+                hint="See file_history.",
+            )
+        return chosen[-1]
+
+    def _open(
+        self, place: Place, mode: Mode, *, locked: bool = False, cancel: Cancel | None = None
+    ) -> Document:
+        timeout_s = self.limits.lock_timeout_s
+        return open(place.site(), mode, lock_timeout_s=timeout_s, locked=locked, cancel=cancel)
+
+
+def over_budget(path: str, written: int, most: int) -> LimitError:
+    """The refusal of an edit that would write too much."""
+    return LimitError(
+        f"The edit of {path} would write {written:,} bytes, and {most:,} are allowed; nothing was changed.",
+        hint="Replace by text of the same size, or edit nearer to the end: less has to move then.",
+        bytes_written=written,
+        limit=most,
+    )

@@ -1,0 +1,93 @@
+"""The text editor tool that Claude is trained on, over a workspace.
+
+Its commands (``view``, ``create``, ``str_replace``, ``insert``) are calls of the workspace's own tools, with
+their checks, budgets, history and undo. One rule differs from common implementations: ``create`` never
+overwrites. Source: Anthropic's documentation of the tool, version 2025-07-28.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from insitu.errors import ArgumentsError, FileKindError
+from insitu.workspace.call import Call
+from insitu.workspace.refusal import refusal
+from insitu.workspace.workspace import Answer, Workspace
+
+NAME: Final = "str_replace_based_edit_tool"
+DEFINITION: Final[Mapping[str, Any]] = {"type": "text_editor_20250728", "name": NAME}
+"""For the list of tools of a request to Anthropic's API, which knows the schema by its type."""
+
+_FOLDER_DEPTH: Final = 2  # as the documentation of the tool has it
+
+
+class _Command(NamedTuple):
+    """A command as a call.
+
+    Args:
+        tool: what is called.
+        names: the command's arguments and what they are called there; ``path`` goes without saying.
+        fixed: what is passed besides.
+    """
+
+    tool: str
+    names: Mapping[str, str]
+    fixed: Mapping[str, Any]
+
+
+_COMMANDS: Final[Mapping[str, _Command]] = {
+    "view": _Command("file_read", {"view_range": "lines"}, {}),
+    "create": _Command("file_append", {"file_text": "text"}, {"create": True, "ensure_newline": False}),
+    "str_replace": _Command("file_edit", {"old_str": "old_text", "new_str": "new_text"}, {}),
+    # Before 2025-07-28 the text to insert was new_str.
+    "insert": _Command(
+        "file_edit", {"insert_line": "insert_after", "insert_text": "new_text", "new_str": "new_text"}, {}
+    ),
+}
+
+
+def run(workspace: Workspace, arguments: Mapping[str, Any], call: Call | None = None) -> Answer:
+    """Carries out one use of the tool; a refusal is an answer, too.
+
+    Args:
+        arguments: the input that the model gave.
+    """
+    try:
+        tool, given = _call_of(arguments)
+    except ArgumentsError as error:
+        refused = refusal(error)
+        return Answer(refused.text, None, refused)
+    answer = workspace.call(tool, given, call)
+    if tool == "file_read" and answer.refused is not None and answer.refused.code == FileKindError.code:
+        return workspace.call("file_list", {"path": given.get("path"), "depth": _FOLDER_DEPTH}, call)
+    return answer
+
+
+def _call_of(arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The call that a command means."""
+    command = _COMMANDS.get(str(arguments.get("command")))
+    if command is None:
+        raise ArgumentsError(
+            f"{NAME} has no command {str(arguments.get('command'))[:60]!r}; nothing was changed.",
+            hint=f"Commands: {', '.join(_COMMANDS)}.",
+        )
+    given = dict(command.fixed)
+    for name, value in arguments.items():
+        if name == "path":
+            given[name] = value
+        elif name in command.names:
+            given[command.names[name]] = value
+        elif name != "command":
+            raise _unknown(name, str(arguments["command"]), command)
+    return command.tool, given
+
+
+def _unknown(name: str, command: str, known: _Command) -> ArgumentsError:
+    near = difflib.get_close_matches(name, known.names, n=1)
+    return ArgumentsError(
+        f"{command} has no argument {name[:60]!r}; nothing was changed.",
+        hint=f"Did you mean {near[0]}?" if near else f"It has: path, {', '.join(known.names)}.",
+        did_you_mean=near[0] if near else None,
+    )

@@ -1,0 +1,1 @@
+"""The tools, one to a module; ``insitu.workspace.catalog`` lists them."""

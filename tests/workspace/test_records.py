@@ -1,0 +1,75 @@
+"""What the audit log is told, and what answers never tell."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from insitu.workspace.audit import AuditLog
+from insitu.workspace.workspace import Workspace
+from tests.workspace.desks import Bench
+
+
+def records(folder: Path) -> list[dict[str, object]]:
+    return [
+        json.loads(line) for path in sorted(folder.rglob("*.jsonl")) for line in path.read_text().splitlines()
+    ]
+
+
+def test_every_attempt_is_on_record_without_what_is_in_the_files(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    with (
+        AuditLog(str(tmp_path / "log"), key=str(tmp_path / "key")) as log,
+        Workspace(str(root), audit=log) as workspace,
+    ):
+        bench = Bench(root, workspace)
+        bench.put("f.txt", b"secret one\n")
+        bench.done("file_edit", path="f.txt", old_text="secret one", new_text="secret two")
+        bench.refused("file_edit", path="f.txt", old_text="secret one", new_text="secret two")
+        bench.refused(
+            "file_edit", path="f.txt", lines="1", expect_text="secret", anchor="secret", new_text="x"
+        )
+        bench.done(
+            "file_transaction", calls=[{"tool": "file_append", "path": "f.txt", "text": "secret three"}]
+        )
+        bench.refused("file_nope", path="secret.txt" * 0)
+        bench.done("file_search", pattern="secret")
+        workspace.call("file_read", [])  # type: ignore[arg-type]
+    found = records(tmp_path / "log")
+    assert "secret" not in json.dumps(found)
+    attempts = [record for record in found if "tool" in record]
+    assert {record["tool"] for record in attempts} >= {
+        "file_edit",
+        "file_transaction",
+        "file_nope",
+        "file_read",
+    }
+
+
+def test_a_log_inside_the_root_is_neither_listed_nor_searched_nor_read(tmp_path: Path) -> None:
+    (tmp_path / "f.txt").write_bytes(b"one\n")
+    with (
+        AuditLog(str(tmp_path / "log"), key=str(tmp_path / "key")) as log,
+        Workspace(str(tmp_path), audit=log) as workspace,
+    ):
+        bench = Bench(tmp_path, workspace)
+        assert "log" not in bench.done("file_list").text
+        assert "log" not in bench.done("file_search", pattern="file_list").text
+        assert workspace.call("file_list", {"path": "log"}).refused is not None
+
+
+@pytest.mark.parametrize("tool", ["file_read", "file_info", "file_history", "file_outline", "file_list"])
+def test_nothing_is_said_about_what_lies_outside(bench: Bench, tmp_path: Path, tool: str) -> None:
+    (tmp_path / "outside-secret.txt").write_bytes(b"secret\n")
+    (bench.root / "link").symlink_to(tmp_path / "outside-secret.txt")
+    (bench.root / "gone").symlink_to(tmp_path / "outside-nothing")
+    for path in ("link", "gone", str(tmp_path / "outside-secret.txt"), str(tmp_path / "outside-nothing")):
+        answer = bench.refused(tool, path=path)
+        assert "outside-secret" not in answer.text.replace(path, "")
+        assert "outside-nothing" not in answer.text.replace(path, "")
+    there = bench.refused(tool, path=str(tmp_path / "outside-secret.txt")).text
+    missing = bench.refused(tool, path=str(tmp_path / "outside-nothing")).text
+    assert there.replace("outside-secret.txt", "X") == missing.replace("outside-nothing", "X")
