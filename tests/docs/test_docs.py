@@ -34,6 +34,7 @@ PAGES = {
     "records": "records.md",
     "transform": "transform.md",
     "audit": "audit.md",
+    "mcp": "mcp.md",
 }
 COMMANDS = [name for commands in TOPICS.values() for name in commands]
 ERRORS = [error for name, error in vars(errors).items() if name.endswith("Error")]
@@ -66,6 +67,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     command.chmod(command.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", str(commands), prepend=":")
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"), prepend=":")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.chdir(place)
     return place
 

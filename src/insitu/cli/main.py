@@ -50,6 +50,9 @@ TOPICS: Final = {
         "index": "Count the lines once, so that any line is found at once.",
         "audit": "List and verify what agents did.",
     },
+    "Agents": {
+        "mcp": "Serve files to AI agents over the Model Context Protocol.",
+    },
     "More": {
         "demo": "Take the tour: edits, a real crash and undo.",
         "completion": "Print the script that completes commands and options in a shell.",
@@ -121,6 +124,11 @@ def cli() -> None:
 def main() -> NoReturn:
     """The entry point of the installed command."""
     cli.main()
+
+
+def serve() -> NoReturn:
+    """The entry point of ``insitu-mcp``, which launchers of MCP servers start: ``insitu mcp`` by itself."""
+    cli.main(["mcp", *sys.argv[1:]])
 
 
 if __name__ == "__main__":
