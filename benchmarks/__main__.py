@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from benchmarks import edits, format_cases, inputs, machine, plot, reads, report, scans
+from benchmarks import agents, chunk_cases, edits, format_cases, inputs, machine, plot, reads, report, scans
 from benchmarks.cases import Bench, Case
 from benchmarks.format_inputs import format_inputs
 from benchmarks.measure import BYTECODE, ROOT, bare_interpreter, measure
@@ -35,7 +35,8 @@ def main() -> int:
     try:
         return _bench(arguments, folder)
     finally:
-        shutil.rmtree(folder / edits.FOLDER_NAME, ignore_errors=True)
+        for name in (edits.FOLDER_NAME, chunk_cases.FOLDER_NAME, agents.FOLDER_NAME):
+            shutil.rmtree(folder / name, ignore_errors=True)
         if arguments.keep:
             print(f"kept {folder}", file=sys.stderr)
         elif made_here:
@@ -54,7 +55,7 @@ def _bench(arguments: argparse.Namespace, folder: Path) -> int:
         )
     _tell(f"making {arguments.size:,} bytes of log")
     bench = Bench(folder, inputs.make(folder, arguments.size), format_inputs(folder, arguments.size))
-    parts = (edits, scans, reads, format_cases)
+    parts = (edits, scans, reads, format_cases, chunk_cases, agents)
     cases = _chosen([case for part in parts for case in part.cases(bench)], arguments.only)
     bare = bare_interpreter(folder)
     results = []

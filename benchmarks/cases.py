@@ -77,6 +77,7 @@ class Target:
         most_s: how many seconds it may take.
         least_bytes_s: how many bytes of the case's input it is to work through in a second.
         why_shown: for a ratio without a limit, why it has none.
+        most_noted: what a note may be at most, and the note's name, as ``(160, "server, MiB")``.
     """
 
     of: str
@@ -85,6 +86,7 @@ class Target:
     most_s: float | None = None
     least_bytes_s: float | None = None
     why_shown: str = ""
+    most_noted: tuple[float, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,10 @@ def _verdict(target: Target, by_name: Mapping[str, Measured], case: Case) -> Ver
     text = _asked(target)
     if ours is None or not ours.seconds:
         return Verdict(text, None, None, f"{target.of}: {ours.why if ours else 'not measured'}")
+    if target.most_noted is not None:
+        most, note = target.most_noted
+        value = ours.notes[note]
+        return Verdict(text, value, value <= most, unit=note.rpartition(", ")[2])
     if target.least_bytes_s is not None:
         assert case.input_bytes is not None
         rate = case.input_bytes() / ours.median_s
@@ -202,6 +208,9 @@ def _verdict(target: Target, by_name: Mapping[str, Measured], case: Case) -> Ver
 
 
 def _asked(target: Target) -> str:
+    if target.most_noted is not None:
+        what, _, unit = target.most_noted[1].rpartition(", ")
+        return f"{target.of}: {what} at most {target.most_noted[0]:g} {unit}"
     if target.least_bytes_s is not None:
         return f"{target.of}: at least {target.least_bytes_s / 1e9:g} GB/s"
     if target.most_s is not None:

@@ -3,9 +3,11 @@
     python -m benchmarks.chunk_retrieval [FOLDER]
 
 The peers are installed into a virtual environment of their own below FOLDER (default: a temporary one), in
-which this file then runs itself again. Texts are documentation that packages ship: the topics of Python's
-``pydoc``, the docstrings of NumPy and, where its source distribution can be had, the specification of
-CommonMark.
+which this file then runs itself again. Texts are documentation that packages ship. Settings were chosen by
+questions on the topics of Python's ``pydoc``, the docstrings of NumPy and, where its source distribution can
+be had, the specification of CommonMark (``tuned``). The figures are those of other questions on these
+(``same texts``), and of questions on texts that nothing was chosen by: docstrings of the standard library,
+and the descriptions of the packages installed there, in Markdown (``other texts``).
 
 Questions are made from the texts, with exact answers: a sentence or a paragraph is drawn, which is the
 answer's span; the question is a sample of its words, the rare ones likelier. Chunks are ranked by BM25 and
@@ -32,6 +34,16 @@ PEERS: Final = ("langchain-text-splitters", "chonkie", "semantic-text-splitter")
 BUDGETS: Final = (600, 1_200, 1_800)
 CONTEXT_CHARS: Final = 6_000
 QUESTIONS: Final = 400
+PLAIN: Final = ("insitu", "LangChain recursive", "Chonkie recursive", "semantic-text-splitter")
+SCORES: Final = ("recall", "precision", "iou")
+
+LIBRARY: Final = (
+    *("argparse", "asyncio", "collections", "concurrent.futures", "ctypes", "datetime", "decimal"),
+    *("difflib", "email.message", "fractions", "http.client", "itertools", "logging", "multiprocessing"),
+    *("os", "pathlib", "random", "re", "shutil", "socket", "sqlite3", "ssl", "statistics", "string"),
+    *("subprocess", "tarfile", "tempfile", "textwrap", "threading", "turtle", "unittest", "urllib.request"),
+    "zipfile",
+)
 
 _WORD: Final = re.compile(r"\w+")
 _TOKEN: Final = re.compile(r"\w+|[^\w\s]")
@@ -57,13 +69,38 @@ def texts(folder: Path) -> dict[str, str]:
 
 
 def _docstrings() -> str:
-    import inspect
-
     import numpy as np
 
-    names = sorted(name for name in dir(np) if not name.startswith("_"))
-    found = {name: inspect.getdoc(getattr(np, name)) or "" for name in names if callable(getattr(np, name))}
-    return "\n\n\n".join(f"numpy.{name}\n\n{text}" for name, text in found.items() if len(text) > 200)
+    return "\n\n\n".join(_docs_of(np, "numpy"))
+
+
+def _docs_of(module: Any, name: str) -> list[str]:
+    import inspect
+
+    found = {}
+    for member in sorted(each for each in dir(module) if not each.startswith("_")):
+        if callable(held := getattr(module, member)):
+            found[member] = inspect.getdoc(held) or ""
+    return [f"{name}.{member}\n\n{text}" for member, text in found.items() if len(text) > 200]
+
+
+def other_texts() -> dict[str, str]:
+    """Texts that no setting was chosen by."""
+    import importlib
+    from importlib.metadata import distributions
+
+    docs = [part for name in LIBRARY for part in _docs_of(importlib.import_module(name), name)]
+    described = {}
+    for each in distributions():
+        text = each.metadata.get_payload()
+        if "markdown" in each.metadata.get("Description-Content-Type", "") and isinstance(text, str):
+            described[each.metadata["Name"].lower()] = text
+    # What is our own was written with our own splitter at hand.
+    described.pop("insitu", None)
+    return {
+        "library docstrings": "\n\n\n".join(docs),
+        "descriptions.md": "\n\n".join(described[name] for name in sorted(described)),
+    }
 
 
 def _specification(folder: Path) -> None:
@@ -161,7 +198,7 @@ def measured(text: str, spans: list[Span], asked: list[tuple[str, Span]]) -> dic
         sums["recall"] += both / len(wanted)
         sums["precision"] += both / max(1, len(taken))
         sums["iou"] += both / len(taken | wanted)
-    return {name: sums[name] / len(asked) for name in ("recall", "precision", "iou")}
+    return {name: sums[name] / len(asked) for name in SCORES}
 
 
 def _tokens(starts: list[int], start: int, stop: int) -> set[int]:
@@ -221,35 +258,57 @@ def peers(text: str, budget: int, name: str) -> dict[str, list[Span]]:
 
 def report(folder: Path) -> list[dict[str, Any]]:
     """Measures everything and prints a table as it goes."""
-    rows: list[dict[str, Any]] = []
-    for name, text in texts(folder).items():
-        asked = questions(text, QUESTIONS, random.Random(name))
-        for budget in BUDGETS:
-            for splitter, spans in {"insitu": ours(text, budget, name), **peers(text, budget, name)}.items():
-                row = {"text": name, "budget": budget, "splitter": splitter, "chunks": len(spans)}
-                rows.append({**row, **measured(text, spans, asked)})
-                found = rows[-1]
-                scores = "  ".join(f"{key} {found[key]:.4f}" for key in ("recall", "precision", "iou"))
-                print(f"{name:18} {budget:6,} {splitter:24} {len(spans):6,} chunks  {scores}")
-    for splitter in sorted({row["splitter"] for row in rows}):
-        mine = [row for row in rows if row["splitter"] == splitter]
-        means = {key: sum(row[key] for row in mine) / len(mine) for key in ("recall", "precision", "iou")}
-        print(
-            f"{'mean of ' + str(len(mine)):25} {splitter:24}",
-            {key: round(value, 4) for key, value in means.items()},
-        )
+    known = texts(folder)
+    rows = [
+        *_rows(known, "tuned", ""),
+        *_rows(known, "same texts", "held out: "),
+        *_rows(other_texts(), "other texts", "held out: "),
+    ]
+    for group in dict.fromkeys(row["group"] for row in rows):
+        # A splitter for Markdown alone has no mean to compare.
+        for splitter in PLAIN:
+            mine = [row for row in rows if (row["group"], row["splitter"]) == (group, splitter)]
+            means = {key: sum(row[key] for row in mine) / len(mine) for key in SCORES}
+            scores = "  ".join(f"{key} {value:.4f}" for key, value in means.items())
+            print(f"{group + ', mean of ' + str(len(mine)):25} {splitter:24} {scores}")
     return rows
 
 
-def main(folder: Path) -> None:
-    """Makes the environment of the peers and runs there."""
-    python = folder / "peers" / "bin" / "python"
-    if not python.exists():
+def _rows(known: dict[str, str], group: str, seed: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for name, text in known.items():
+        asked = questions(text, QUESTIONS, random.Random(seed + name))
+        for budget in BUDGETS:
+            for splitter, spans in {"insitu": ours(text, budget, name), **peers(text, budget, name)}.items():
+                row = {"group": group, "text": name, "budget": budget, "splitter": splitter}
+                rows.append({**row, "chunks": len(spans), **measured(text, spans, asked)})
+                found = rows[-1]
+                scores = "  ".join(f"{key} {found[key]:.4f}" for key in SCORES)
+                print(f"{name:18} {budget:6,} {splitter:24} {len(spans):6,} chunks  {scores}")
+    return rows
+
+
+def environment(folder: Path) -> Path:
+    """The interpreter of the environment that holds the peers and this working tree's insitu, made once."""
+    home = folder / "peers"
+    python = home / "bin" / "python"
+    done = home / "installed"
+    if not done.exists():
         import venv
 
-        venv.create(folder / "peers", with_pip=True)
+        venv.create(home, with_pip=True, clear=True)
         root = Path(__file__).resolve().parents[1]
         subprocess.run([python, "-m", "pip", "install", "-q", *PEERS, str(root)], check=True)
+        # Half an installation is made anew.
+        done.touch()
+    return python
+
+
+def main(folder: Path) -> None:
+    """Measures in the environment of the peers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    python = environment(folder)
+    if not (folder / "spec.md").exists():
         _specification(folder)
     subprocess.run([python, __file__, "--inside", str(folder)], check=True)
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from benchmarks.inside import Report
 
+COVERED = "every byte, once"
+
 # It loads what it needs, which is not what an edit costs.
 _FIRST = "first edit of the process, s"
 
@@ -150,6 +152,30 @@ def markdown_section(path: str, title: str, edits: int, how: str) -> Report:
     )
 
 
+def chunks(path: str, sample: str, kind: str) -> Report:
+    """Cuts into chunks of 400 tokens, as estimated; the answer is whether they are the file."""
+    import insitu
+
+    def cut(name: str) -> tuple[float, int, bool]:
+        count = at = 0
+        contiguous = True
+        with insitu.open(name, "r") as doc:
+            began = time.perf_counter()
+            for chunk in doc.chunks(kind=kind):
+                count += 1
+                contiguous = contiguous and chunk.span.start == at
+                at = chunk.span.stop
+            return time.perf_counter() - began, count, contiguous and at == doc.size
+
+    cut(sample)
+    began = time.process_time()
+    seconds, count, whole = cut(path)
+    busy = time.process_time() - began
+    answer = COVERED if whole else "NOT every byte"
+    return Report(seconds, answer, {"chunks": count, "processor time, s": busy})
+
+
 CALLS: dict[str, Callable[..., Any]] = {
-    call.__name__: call for call in (jsonl_insert, csv_index, csv_cell, markdown_outline, markdown_section)
+    call.__name__: call
+    for call in (jsonl_insert, csv_index, csv_cell, markdown_outline, markdown_section, chunks)
 }

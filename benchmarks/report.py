@@ -128,7 +128,7 @@ def _row(each: Measured, ours: Measured | None, case: Case, interpreter_bytes: i
     above = f"{max(0, each.peak_bytes - interpreter_bytes) / _MIB:6.0f} MiB"
     ratio = "" if ours is None or each is ours else f"{times(each.median_s / ours.median_s)} our time"
     columns = f"{duration(each.median_s / per):>9}  ({low} .. {high})"
-    notes = [each.verified, *(f"{key} {duration(value)}" for key, value in _timings(each))]
+    notes = [each.verified, *_noted(each)]
     if each.others is not None:
         notes.append(f"changed {each.others:,} other {case.item}")
     if case.input_bytes is not None and each.contestant.inside:
@@ -136,9 +136,10 @@ def _row(each: Measured, ours: Measured | None, case: Case, interpreter_bytes: i
     return f"{name} {columns:38} {above}  {ratio:16} {'; '.join(filter(None, notes))}".rstrip()
 
 
-def _timings(each: Measured) -> Iterator[tuple[str, float]]:
+def _noted(each: Measured) -> Iterator[str]:
     for key, value in each.notes.items():
-        yield key.removesuffix(", s") + ":", value
+        what, _, unit = key.rpartition(", ")
+        yield f"{what}: {duration(value) if unit == 's' else f'{value:.0f} {unit}'}"
 
 
 def _said(verdict: Verdict) -> str:
