@@ -18,7 +18,7 @@ from insitu.engine.recover import recover
 from insitu.engine.session import Held, generation, snapshot, writing
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation, Snapshot
-from insitu.errors import RequestError, StaleError
+from insitu.errors import RequestError, StaleError, StorageError
 from insitu.storage.base import File
 from insitu.views.content import Content
 from insitu.views.diff import unified
@@ -267,6 +267,14 @@ class Document(Editable):
 
     def _restarted(self, receipt: Receipt) -> Receipt:
         """Goes on from what was committed."""
+        try:
+            self._restart(receipt)
+        except StorageError as error:
+            error.file_state = "new"  # the commit is made, whatever going on from it meets
+            raise
+        return receipt
+
+    def _restart(self, receipt: Receipt) -> None:
         self._sources.close()
         if self._held is None:
             self._base.file.close()
@@ -275,7 +283,6 @@ class Document(Editable):
             self._open.close()
             self._held = self._open.enter_context(writing(self.site, self.policy, self.lock_timeout_s))
         self._start()
-        return receipt
 
     def _commit(self, held: Held, progress: Progress | None, cancel: Cancel | None) -> Receipt:
         return commit_pending(

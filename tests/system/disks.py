@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,17 +20,26 @@ OPTIONS = {
 SIZES = {"ext4": 64 << 20, "xfs": 320 << 20, "btrfs": 256 << 20}
 
 
-@contextmanager
-def mounted(kind: str, folder: Path, size_bytes: int | None = None) -> Iterator[Path]:
-    """The root of a new file system in ``folder``; skips where this machine cannot make or mount it."""
+def made(
+    kind: str, folder: Path, size_bytes: int | None = None, options: Sequence[str] | None = None
+) -> Path:
+    """An image of a new file system in ``folder``; skips where this machine cannot make it."""
     if os.geteuid() != 0:
         pytest.skip("needs the rights of root to mount a disk")
     if shutil.which(f"mkfs.{kind}") is None:
         pytest.skip(f"mkfs.{kind} is not installed")
-    image, root = folder / f"{kind}.image", folder / f"{kind}.disk"
+    image = folder / f"{kind}.image"
     with open(image, "wb") as file:
         file.truncate(size_bytes or SIZES[kind])
-    _tried([f"mkfs.{kind}", *OPTIONS[kind], str(image)], f"cannot make a file system of {kind}")
+    wanted = OPTIONS[kind] if options is None else options
+    _tried([f"mkfs.{kind}", *wanted, str(image)], f"cannot make a file system of {kind}")
+    return image
+
+
+@contextmanager
+def mounted(kind: str, folder: Path, size_bytes: int | None = None) -> Iterator[Path]:
+    """The root of a new file system in ``folder``; skips where this machine cannot make or mount it."""
+    image, root = made(kind, folder, size_bytes), folder / f"{kind}.disk"
     root.mkdir()
     _tried(["mount", "-o", "loop", str(image), str(root)], f"cannot mount an image of {kind} here")
     try:
@@ -38,6 +47,34 @@ def mounted(kind: str, folder: Path, size_bytes: int | None = None) -> Iterator[
     finally:
         subprocess.run(["umount", "--lazy", str(root)], check=True)
         image.unlink()
+
+
+@contextmanager
+def temporary(folder: Path) -> Iterator[Path]:
+    """The root of a new file system in memory."""
+    if os.geteuid() != 0:
+        pytest.skip("needs the rights of root to mount a disk")
+    root = folder / "memory"
+    root.mkdir()
+    _tried(["mount", "-t", "tmpfs", "none", str(root)], "cannot mount a tmpfs here")
+    try:
+        yield root
+    finally:
+        subprocess.run(["umount", "--lazy", str(root)], check=True)
+
+
+@contextmanager
+def overlaid(disk: Path) -> Iterator[Path]:
+    """The root of an overlay whose layers lie on ``disk``."""
+    lower, upper, work, root = (disk / name for name in ("lower", "upper", "work", "overlay"))
+    for folder in (lower, upper, work, root):
+        folder.mkdir()
+    layers = f"lowerdir={lower},upperdir={upper},workdir={work}"
+    _tried(["mount", "-t", "overlay", "none", "-o", layers, str(root)], "cannot mount an overlay here")
+    try:
+        yield root
+    finally:
+        subprocess.run(["umount", "--lazy", str(root)], check=True)
 
 
 @contextmanager

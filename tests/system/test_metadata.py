@@ -5,38 +5,75 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import insitu
 from insitu import Policy
-from insitu.errors import MissingFileError, NoPlanError
+from insitu.errors import InsituError, MissingFileError, NoPlanError, UnsupportedError
 from insitu.storage.linux import LinuxFile
+from tests.system.disks import SIZES, bound, mounted, overlaid, temporary
 
 NOBODY = 65534
 MARK = "user.insitu.pending"
 POLICIES = {
     "overwrite": Policy(planner="overwrite"),
     "shift": Policy(planner="shift"),
+    "blocks": Policy(planner="blocks"),
     "rewrite": Policy(visibility="atomic"),
     "rewrite without history": Policy(visibility="atomic", history=0),
 }
 EVERY_WAY = pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+SPACE_BYTES = 400 << 20  # what the largest plan for a sparse file sets aside
 BEFORE = b"0123456789abcdef" * 5_000
 
 
+@pytest.fixture(scope="module", params=["the folder of tests", "tmpfs", "overlay", *SIZES])
+def disk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("disks")
+    if request.param == "the folder of tests":
+        yield folder
+    elif request.param == "tmpfs":
+        with temporary(folder) as root:
+            yield root
+    elif request.param == "overlay":
+        # Over a disk of its own: the folder of tests may lie on an overlay, which cannot hold another.
+        with mounted("ext4", folder, SPACE_BYTES) as below, overlaid(below) as root:
+            yield root
+    else:
+        with mounted(request.param, folder, SPACE_BYTES) as root:
+            yield root
+
+
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "file"
+def folder(disk: Path) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(dir=disk))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def path(folder: Path) -> Path:
+    path = folder / "file"
     path.write_bytes(BEFORE)
     return path
 
 
+NEW = b"new!" * 4_096  # whole blocks, as the planner of blocks needs
+
+
 def edit(path: Path, policy: Policy) -> None:
     before = path.read_bytes()
-    insitu.insert(path, 100, b"new" * 3_000, policy=policy)
-    assert path.read_bytes() == before[:100] + b"new" * 3_000 + before[100:]
+    try:
+        insitu.insert(path, 100, NEW, policy=policy)
+    except NoPlanError:
+        if policy.planner != "blocks":
+            raise
+        pytest.skip("this file system cannot insert ranges")
+    assert path.read_bytes() == before[:100] + NEW + before[100:]
 
 
 @EVERY_WAY
@@ -84,6 +121,66 @@ def test_attributes_of_users_are_kept_and_the_mark_is_gone(path: Path, policy: P
     edit(path, policy)
     assert os.getxattr(path, "user.origin") == b"https://example.org\0\xff"
     assert MARK not in os.listxattr(path)
+
+
+@pytest.mark.root
+@EVERY_WAY
+def test_capabilities_are_kept_or_taken_by_the_kernel(path: Path, policy: Policy) -> None:
+    """Whoever writes into a file takes its capabilities away: capabilities(7). A rewrite copies them."""
+    if shutil.which("setcap") is None:
+        pytest.skip("setcap is not installed")
+    done = subprocess.run(["setcap", "cap_net_raw+ep", path], check=False, capture_output=True)
+    if done.returncode:
+        pytest.skip(f"no capabilities here: {done.stderr.decode().strip()}")
+    before = os.getxattr(path, "security.capability")
+    edit(path, policy)
+    in_place = policy.visibility == "committed" and policy.planner != "rewrite"
+    if in_place:
+        assert "security.capability" not in os.listxattr(path)
+    else:
+        assert os.getxattr(path, "security.capability") == before
+
+
+@pytest.mark.root
+@EVERY_WAY
+@pytest.mark.parametrize("flag", ["i", "a"])
+def test_an_immutable_file_is_refused_and_left_alone(path: Path, policy: Policy, flag: str) -> None:
+    done = subprocess.run(["chattr", f"+{flag}", path], check=False, capture_output=True)
+    if done.returncode:
+        pytest.skip(f"no such flags here: {done.stderr.decode().strip()}")
+    try:
+        with pytest.raises(InsituError) as caught:
+            edit(path, policy)
+        assert caught.value.exit_code in (2, 5)
+        assert getattr(caught.value, "file_state", "old") == "old"
+        assert path.read_bytes() == BEFORE
+        assert [name for name in os.listdir(path.parent) if name != ".insitu"] == ["file"]
+    finally:
+        subprocess.run(["chattr", f"-{flag}", path], check=True)
+    edit(path, policy)
+
+
+@pytest.mark.root
+@EVERY_WAY
+def test_a_bind_mount_is_edited_in_place_or_refused(path: Path, policy: Policy) -> None:
+    over = path.with_name("over")
+    over.touch()
+    with bound(path, over):
+        if policy.visibility == "atomic" or policy.planner == "rewrite":
+            with pytest.raises((NoPlanError, UnsupportedError)) as caught:
+                edit(over, policy)
+            assert getattr(caught.value, "file_state", "old") == "old"
+            assert path.read_bytes() == BEFORE
+        else:
+            edit(over, policy)
+            assert path.read_bytes() == over.read_bytes() != BEFORE
+
+
+@EVERY_WAY
+def test_the_inode_and_its_birth_stay_with_edits_in_place(path: Path, policy: Policy) -> None:
+    before = path.stat()
+    edit(path, policy)
+    assert (path.stat().st_ino == before.st_ino) == (policy.visibility == "committed")
 
 
 @EVERY_WAY
@@ -151,7 +248,8 @@ def test_symbolic_links_are_followed_and_stay(path: Path) -> None:
     first.symlink_to("../file")
     second.symlink_to("first")
     for policy in POLICIES.values():
-        edit(second, policy)
+        if policy.planner != "blocks":
+            edit(second, policy)
     assert second.is_symlink()
     assert first.is_symlink()
     assert os.readlink(second) == "first"
@@ -160,12 +258,12 @@ def test_symbolic_links_are_followed_and_stay(path: Path) -> None:
     assert [one.number for one in insitu.history(second)] == [1]
 
 
-def test_a_link_that_leads_nowhere_is_a_clear_error(tmp_path: Path) -> None:
-    (tmp_path / "dangling").symlink_to("gone")
+def test_a_link_that_leads_nowhere_is_a_clear_error(folder: Path) -> None:
+    (folder / "dangling").symlink_to("gone")
     for use in (insitu.open, insitu.read, lambda path: insitu.append(path, b"x")):
         with pytest.raises(MissingFileError, match="no such file"):
-            use(tmp_path / "dangling")
-    assert sorted(os.listdir(tmp_path)) == ["dangling"]
+            use(folder / "dangling")
+    assert sorted(os.listdir(folder)) == ["dangling"]
 
 
 # Holes are looked for a window at a time: the few windows that hold data are stored whole.
@@ -185,8 +283,10 @@ def sparse(path: Path, size: int) -> int:
 
 
 @EVERY_WAY
-def test_a_sparse_file_stays_sparse(tmp_path: Path, policy: Policy) -> None:
-    path = tmp_path / "sparse"
+def test_a_sparse_file_stays_sparse(folder: Path, policy: Policy) -> None:
+    if policy.planner == "blocks":
+        pytest.skip("ranges are inserted into dense files only")
+    path = folder / "sparse"
     size = 64 << 20
     stored = sparse(path, size)
     before = path.read_bytes()

@@ -28,7 +28,7 @@ from insitu.engine.pools import PAYLOAD_BYTES, Repeat
 from insitu.engine.recover import retire, roll_back
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation
-from insitu.errors import CancelledError, LimitError, StaleError, StorageError, SyncError
+from insitu.errors import CancelledError, LimitError, RequestError, StaleError, StorageError, SyncError
 from insitu.planners.choose import choose
 from insitu.storage.base import File, Stat
 
@@ -167,6 +167,8 @@ class Draft:
             if error.file_state == "unknown":
                 error.file_state = "awaiting recovery"
             raise
+        finally:
+            self.journal.close()
         return self.receipt(plan, after, rebased_over)
 
     def planned(self, replaced_unit: bytes | None, cancel: Cancel | None) -> tuple[Plan, str]:
@@ -274,16 +276,15 @@ class Draft:
 
         def run() -> Stat:
             try:
-                site.volume.sync_folder(site.state)  # J1: from here on recovery runs forward
-                self.perform(plan, marked, progress, sync_last=self.policy.durability == "full")
+                with _blaming_the_medium():
+                    site.volume.sync_folder(site.state)  # J1: from here on recovery runs forward
+                    self.perform(plan, marked, progress, sync_last=self.policy.durability == "full")
             except StorageError as error:
-                undone = not isinstance(error, SyncError) and roll_back(site, self.journal, plan, self.target)
+                undone = not isinstance(error, SyncError) and self._rolled_back(plan)
                 error.file_state = "old" if undone else "awaiting recovery"
-                self.journal.close()
                 raise
             if self.policy.durability == "fast":
                 self.journal.note(State.PLACED, self.journal.progress.segments_done, durable=False)
-                self.journal.close()
                 # This operation joins the history when its journal is closed.
                 retain(site, max(self.policy.history - 1, 0), self._history_bytes())
                 return self.target.stat()
@@ -291,11 +292,20 @@ class Draft:
 
         return run
 
+    def _rolled_back(self, plan: Plan) -> bool:
+        """Whether the target is old again; what failed once may fail again while that is found out."""
+        try:
+            with _blaming_the_medium():
+                return roll_back(self.site, self.journal, plan, self.target)
+        except StorageError:
+            return False
+
     def retire(self, target: File) -> Stat:
         """Closes the journal; whatever fails now, the edit is made, and recovery closes it again."""
         try:
-            after = retire(self.site, self.journal, target)
-            retain(self.site, self.policy.history, self._history_bytes())
+            with _blaming_the_medium():
+                after = retire(self.site, self.journal, target)
+                retain(self.site, self.policy.history, self._history_bytes())
         except StorageError as error:
             error.file_state = "new"
             self.journal.close()
@@ -349,14 +359,15 @@ class Draft:
             # New now; whether it stays new over a power cut is what recovery makes sure of.
             state = "awaiting recovery"
             try:
-                volume.sync_folder(site.folder)
-                state = "new"
-                if self.policy.history:
-                    return self.retire(new)
-                self.journal.close()
-                site.sweep()
-                retain(site, 0, 0)
-                return new.stat()
+                with _blaming_the_medium():
+                    volume.sync_folder(site.folder)
+                    state = "new"
+                    if self.policy.history:
+                        return self.retire(new)
+                    self.journal.close()
+                    site.sweep()
+                    retain(site, 0, 0)
+                    return new.stat()
             except StorageError as error:
                 error.file_state = state
                 raise
@@ -400,6 +411,16 @@ class Draft:
             hint="Try again.",
             path=self.site.path,
         )
+
+
+@contextmanager
+def _blaming_the_medium() -> Iterator[None]:
+    """Behind the commit point a path that is refused (a disk gone read-only) is no fault of the request."""
+    try:
+        yield
+    except RequestError as error:
+        facts = {**error.facts, "file_state": "unknown"}
+        raise StorageError(error.message, hint=error.hint, **facts) from error
 
 
 def plan_for(site: Site, target: File, splices: Splices, policy: Policy) -> Choice:

@@ -356,7 +356,11 @@ def _after(journal: Journal, cover: Span) -> bytes:
 
 
 def _torn(now: bytes, old: bytes, new: bytes) -> bool:
-    """Whether every sector is old or new, or made of nothing but old and new bytes."""
+    """Whether every sector is old or new, or made of nothing but old and new bytes.
+
+    A file that was cut reads as zeros behind its new end where the disk took the bytes, and not the size.
+    """
+    old, new = old.ljust(len(now), b"\0"), new.ljust(len(now), b"\0")
     for at in range(0, len(now), SECTOR_BYTES):
         sector = slice(at, at + SECTOR_BYTES)
         a, b, c = now[sector], old[sector], new[sector]

@@ -311,10 +311,15 @@ class PortableFile:
         os.fsync(self._descriptor)
 
     def _synced(self, flush: Callable[[], None]) -> None:
-        """Runs ``flush``; its failure is never retried, since the kernel forgets what it could not write."""
+        """Runs ``flush``; its failure is never retried, since the kernel forgets what it could not write.
+
+        XFS that shuts down drops what it had not logged, and then has nothing left to sync: that succeeds.
+        It shows no file from then on, so looking once more tells the two apart.
+        """
         self._refuse_poisoned()
         try:
             flush()
+            os.fstat(self._descriptor)
         except OSError as error:
             self._poisoned = True
             raise sync_failure(error, self._path) from error

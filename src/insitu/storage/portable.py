@@ -168,6 +168,7 @@ class PortableVolume:
             raise folder_failure(error, "open the folder", path) from error
         try:
             os.fsync(descriptor)
+            os.fstat(descriptor)  # as for files: a sync of what a dying file system dropped is no sync
         except OSError as error:
             if error.errno not in DENIED:  # denied is what facts.folder_sync tells
                 raise sync_failure(error, path) from error
