@@ -99,8 +99,8 @@ def attached(image: Path) -> Iterator[str]:
         subprocess.run(["losetup", "--detach", device], check=True)
 
 
-def mount(device: str, root: Path) -> None:
-    subprocess.run(["mount", device, str(root)], check=True)
+def mount(device: str, root: Path, options: str = "") -> None:
+    subprocess.run(["mount", *(["-o", options] if options else []), device, str(root)], check=True)
 
 
 def unmount(root: Path) -> None:
