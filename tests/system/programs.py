@@ -14,14 +14,20 @@ _SOURCES = str(Path(insitu.__file__).parents[1])
 ENVIRONMENT = {**os.environ, "PYTHONPATH": _SOURCES}
 
 
-def start(code: str, *arguments: object, python: str = sys.executable) -> subprocess.Popen[bytes]:
-    """Starts a program whose source is ``code``; its standard streams are pipes."""
+def start(
+    code: str, *arguments: object, python: str = sys.executable, preload: Path | None = None
+) -> subprocess.Popen[bytes]:
+    """Starts a program whose source is ``code``; its standard streams are pipes.
+
+    Args:
+        preload: a library that the program loads before all others.
+    """
     return subprocess.Popen(
         [python, "-c", code, *map(os.fspath, map(_argument, arguments))],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=ENVIRONMENT,
+        env=ENVIRONMENT if preload is None else {**ENVIRONMENT, "LD_PRELOAD": str(preload)},
     )
 
 

@@ -217,7 +217,7 @@ def replay(name: str, room: Path, count: int) -> dict[str, int]:
     crashes = Crashes(disk.base, disk.log, chance, torn=disk.torn)
     for moment, way in crashes.images(count, room / "image"):
         begun = _begun(disk.log, moment)
-        if found["pending"] and chance.random() < 0.05:
+        if found["pending"] and chance.random() < 0.03:
             found["crashed again"] += crash_again(disk, begun, chance, 3)
         with disk.there(room / "image"):
             found["pending"] += recover(disk, begun)

@@ -24,11 +24,13 @@ from insitu.errors import InsituError, RequestError, UnsupportedError
 from insitu.formats.detection import Detected, detect
 from insitu.storage.base import Entry, File, Volume
 from insitu.views.csv_sniffing import Given, sniffed
+from insitu.views.guarantees import guarantees
 from insitu.views.streaming import Source
 from insitu.views.text import encoding_of
 
 # What tells line endings: the first window of a file, as for lines (1 MiB).
 SAMPLE_BYTES = 1 << 20
+NO_LOCKS = "not supported"
 
 
 def info(site: Site, policy: Policy) -> dict[str, Any]:
@@ -75,24 +77,30 @@ def _endings(sample: bytes) -> dict[str, int]:
 
 
 def doctor(site: Site) -> dict[str, Any]:
-    """What the disk under a file or folder can do, whether locks work, and what is pending.
+    """What the disk under a file or folder can do, which promises hold there, and what is pending.
 
+    ``guarantees`` has, by promise, ``"holds"`` or why it does not. Where nothing can be written, nothing
+    could be tried: what needs trying is then taken to be missing.
     ``landlock`` is what the kernel offers to wall an agents' server in with.
     """
     from insitu.storage.landlock import available
 
-    facts = asdict(site.volume.facts(site.folder if _is_file(site) else site.path))
-    findings: dict[str, Any] = {"path": site.path, "facts": facts, "landlock": asdict(available())}
+    facts = site.volume.facts(site.folder if _is_file(site) else site.path)
+    findings: dict[str, Any] = {"path": site.path, "facts": asdict(facts), "landlock": asdict(available())}
     if _is_file(site):
         file = site.open()
         try:
-            findings["locks"] = _lock_state(file)
+            findings["locks"] = state = _lock_state(file)
+            findings["guarantees"] = guarantees(
+                facts, locks=state != NO_LOCKS, links=file.stat().links, mounted=site.mounted()
+            )
             findings["marked"] = file.mark() is not None
             findings["state_folder"] = site.state
             findings["pending"] = report(site) if pending(site) else None
         finally:
             file.close()
     else:
+        findings["guarantees"] = guarantees(facts, locks=facts.locks)
         findings["pending"] = [path for path in pending_below(site.volume, site.path)]
     return findings
 
@@ -110,7 +118,7 @@ def _lock_state(file: File) -> str:
         file.unlock()
         return "free"
     except UnsupportedError:
-        return "not supported"
+        return NO_LOCKS
 
 
 def pending_below(volume: Volume, folder: str) -> Iterator[str]:
