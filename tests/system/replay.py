@@ -50,7 +50,7 @@ class Crashes:
         self._durable = 0
 
     def images(self, count: int, target: Path) -> Iterator[tuple[int, str]]:
-        """Makes images in ``target``, one after the other; yields each one's moment in the log, and its kind."""
+        """Makes images in ``target``, one by one; yields the moment of each in the log, and its kind."""
         writes = [at for at, event in enumerate(self.log) if event.kind != MARK]
         moments = sorted(self._chance.choices(writes, k=count)) if writes else []
         for moment in moments:
