@@ -15,7 +15,7 @@ from insitu.core.sequence import Sequence
 from insitu.engine.commit import Receipt
 from insitu.engine.index import LineIndex
 from insitu.engine.recover import recover
-from insitu.engine.session import Held, generation, snapshot, writing
+from insitu.engine.session import Held, generation, past, snapshot, writing
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation, Snapshot
 from insitu.errors import RequestError, StaleError, StorageError
@@ -59,8 +59,10 @@ class Document(Editable):
         lock_timeout_s: float = 30.0,
         locked: bool = False,
         cancel: Cancel | None = None,
+        at: int | None = None,
     ) -> None:
         self.site = site
+        self._at = at
         self.read_only = read_only
         self.policy = policy or Policy()
         self.lock_timeout_s = lock_timeout_s
@@ -77,6 +79,8 @@ class Document(Editable):
         """Pins the present generation; pending edits start from none."""
         if self._held is not None:
             self._base = Snapshot(self._held.target, generation(self.site, self._held.target))
+        elif self._at is not None:
+            self._base = past(self.site, self._at, policy=self.policy, lock_timeout_s=self.lock_timeout_s)
         else:
             self._base = snapshot(
                 self.site, write=not self.read_only, policy=self.policy, lock_timeout_s=self.lock_timeout_s
@@ -136,9 +140,7 @@ class Document(Editable):
         """
         if self.changed:
             return [self.read(offset, size) for offset in offsets]
-        from insitu.scan.batch import read_many
-
-        return read_many(self._base.file.fileno(), self._base.size, offsets, size)
+        return self._base.read_many(offsets, size)
 
     def file(self) -> RawFile:
         """A file object over the current content; its writes are pending edits."""
@@ -277,7 +279,7 @@ class Document(Editable):
     def _restart(self, receipt: Receipt) -> None:
         self._sources.close()
         if self._held is None:
-            self._base.file.close()
+            self._base.close()
         elif receipt.plan.startswith("rewrite"):
             # The lock is on the inode that was swapped out: it is taken anew on the one swapped in.
             self._open.close()
@@ -311,7 +313,7 @@ class Document(Editable):
                     pass
         finally:
             self._sources.close()
-            self._base.file.close()
+            self._base.close()
             self._open.close()
 
     def _make_durable(self, held: Held) -> None:

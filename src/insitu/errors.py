@@ -161,6 +161,12 @@ class StaleError(ConflictError):
     code = "stale"
 
 
+class SnapshotExpiredError(ConflictError):
+    """What later operations saved of the version that is being read is no longer in the history."""
+
+    code = "snapshot-expired"
+
+
 class AmbiguousError(ConflictError):
     """The address fits several places; ``facts['candidates']`` names some."""
 

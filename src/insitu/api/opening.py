@@ -35,8 +35,11 @@ def open(
     lock_timeout_s: float = LOCK_TIMEOUT_S,
     locked: bool = False,
     cancel: Cancel | None = None,
+    at: int | None = None,
 ) -> Document:
     """Opens a file for editing; nothing is read and, unless ``locked``, no lock is held yet.
+
+    However long it is open, reads show the file as it was opened, whatever others commit meanwhile.
 
     Args:
         mode: ``"r+"`` reads and edits, ``"r"`` only reads, ``"x"`` makes a new, empty file.
@@ -44,24 +47,29 @@ def open(
         lock_timeout_s: how long ``commit`` (and ``locked``) waits for the lock.
         locked: takes the lock now and holds it until the document is closed.
         cancel: asked while ``locked`` waits for the lock.
+        at: opens, only for reading, what the file was after this operation; 0 is the original.
 
     Raises:
+        UndoError: operation ``at`` was never made, or not all operations since are kept.
         MissingFileError, ExistingFileError, AccessError, FileKindError: as their names say.
         RecoveryNeededError: a crash left a commit half-done that this opening may not, or cannot, finish.
     """
     if mode not in ("r+", "r", "x"):
         raise RequestError(f"There is no mode {mode!r}.", hint="Modes: 'r+', 'r' and 'x'.")
+    if at is not None and (mode == "x" or locked):
+        raise RequestError("An older version can only be read.", hint="Open it without mode 'x' and locked.")
     site = site_of(path, policy)
     if mode == "x":
         _make(site)
     return Document(
         site,
-        read_only=mode == "r",
+        read_only=mode == "r" or at is not None,
         encoding=encoding,
         policy=policy,
         lock_timeout_s=lock_timeout_s,
         locked=locked,
         cancel=cancel,
+        at=at,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from operator import sub
@@ -14,7 +14,7 @@ from insitu.core.spans import Span
 from insitu.engine.journal import Journal
 from insitu.engine.pools import PAYLOAD_BYTES
 from insitu.engine.site import Site
-from insitu.errors import UndoError
+from insitu.errors import MissingFileError, UndoError
 from insitu.storage.base import File
 
 # Stands for the time of a state of which only inode and size are known.
@@ -75,25 +75,46 @@ def next_number(site: Site) -> int:
 
 @contextmanager
 def opened(site: Site, number: int) -> Iterator[Journal]:
-    """The journal of a closed operation.
+    """The journal of a closed operation, as ``operation``, for a block."""
+    journal = operation(site, number)
+    try:
+        yield journal
+    finally:
+        journal.close()
+
+
+def operation(site: Site, number: int) -> Journal:
+    """The journal of an operation, open: a closed one, or the latest where it only waits to be synced.
 
     Raises:
         UndoError: it is not kept (any more).
     """
-    path = site.operation(number)
-    if site.volume.stat(path) is None:
-        kept = site.operations()
-        span = f"{kept[0]} to {kept[-1]}" if kept else "none"
-        raise UndoError(
-            f"Operation {number} of {site.path} is not in the history.",
-            hint=f"Operations kept: {span}.",
-            operation=number,
-        )
-    file = site.volume.open(path)
-    try:
-        yield Journal.load(file)
-    finally:
-        file.close()
+    for path in (site.operation(number), site.journal, site.operation(number)):
+        # In this order, for it may be closed between two looks.
+        if site.volume.stat(path) is None:
+            continue
+        with suppress(MissingFileError):
+            file = site.volume.open(path)
+            try:
+                journal = Journal.load(file)
+            except BaseException:
+                file.close()
+                raise
+            if path != site.journal or _stands(journal, number):
+                return journal
+            file.close()
+    kept = site.operations()
+    span = f"{kept[0]} to {kept[-1]}" if kept else "none"
+    raise UndoError(
+        f"Operation {number} of {site.path} is not in the history.",
+        hint=f"Operations kept: {span}.",
+        operation=number,
+    )
+
+
+def _stands(journal: Journal, number: int) -> bool:
+    """Whether an open journal is that of operation ``number``, and in place."""
+    return journal.header["operation"] == number and journal.progress.state is Standing.PLACED
 
 
 def _operation(journal: Journal) -> Operation:
@@ -110,17 +131,28 @@ def _operation(journal: Journal) -> Operation:
         size_after=journal.splices.result_size,
         stored_bytes=journal.file.size(),
         before=(before["inode"], before["size"], before["mtime_ns"]),
-        after=_after(journal),
+        after=after_of(journal),
     )
 
 
-def _after(journal: Journal) -> State:
+def after_of(journal: Journal) -> State:
     """The state an operation left, as its closing slot says, or as far as the rest of its journal does."""
     closed = journal.progress
     if closed.state is Standing.CLOSED:
         return closed.inode, closed.size, closed.mtime_ns
     _, inode, _ = journal.plan.get("successor") or journal.header["identity"]
     return inode, journal.splices.result_size, TIME_UNKNOWN
+
+
+def state_before(site: Site, number: int) -> State:
+    """The state of the file before an operation.
+
+    Raises:
+        UndoError: the operation is not kept.
+    """
+    with opened(site, number) as journal:
+        before = journal.header["before"]
+    return before["inode"], before["size"], before["mtime_ns"]
 
 
 def replaced(splices: Splices, target: File) -> Iterator[bytes]:

@@ -18,7 +18,6 @@ before the old end was shifted. Accepted limits:
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -38,6 +37,7 @@ from insitu.engine.recover import pending
 from insitu.engine.saved_index import Sample, save
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation, Snapshot
+from insitu.engine.trail import settled
 from insitu.errors import FormatError, RequestError, StaleError, StorageError, UndoError
 from insitu.formats.lines import detect_newline
 from insitu.scan.windows import WINDOW_BYTES
@@ -51,13 +51,6 @@ _OPERATIONS_MAX: Final = 64
 
 # Changes of an operation are told apart down to this share of the file, which bounds them to 10 MB.
 _CHANGES_MAX: Final = 1 << 16
-
-# How coarse the times of files are. A change within the tick of the one before leaves the time as it was,
-# so an index read during that tick is not saved. Sources: the kernel's tick is at most 10 ms (CONFIG_HZ,
-# time(7)); FAT has 2 s and others 1 s, to be told by times without a fraction.
-_TICK_NS: Final = 20_000_000
-_COARSE_TICK_NS: Final = 2_000_000_000
-_COARSE_UNIT_NS: Final = 1_000_000
 
 
 class Change(NamedTuple):
@@ -158,7 +151,7 @@ def kept(
     Cost: from a read of the saved index to a read of the file. Nothing is kept of a file below 4 MiB, nor
     where the policy keeps no history; that it cannot be saved is no failure.
     """
-    settled = _settled(base.generation)  # asked before the first read
+    certain = settled(base.generation.mtime_ns)  # asked before the first read
     if base.size < SAVED_FROM_BYTES:
         return kind.build(base, progress, cancel)
     saved = _saved(site, base, kind)
@@ -167,10 +160,10 @@ def kept(
         index, then = saved
         if then == base.generation:
             return index
-        index = _carried(site, base, index, then, progress, cancel)
+        index = None if base.overtaken else _carried(site, base, index, then, progress, cancel)
     if index is None:
         index = kind.build(base, progress, cancel)
-    if settled and policy.history > 0:
+    if certain and policy.history > 0:
         _save(site, base, kind, index)
     return index
 
@@ -280,7 +273,7 @@ def _carried(
         return None
     if not _recognized(base, index.samples, changes, appended=size < now.size):
         return None
-    ours = Snapshot(base.file, now._replace(size=size))
+    ours = base if size == now.size else base.cut(size)
     try:
         patched = index.patched([block_of(changes)], ours, cancel=cancel)
         return patched.extended(base, progress=progress, cancel=cancel) if size < now.size else patched
@@ -337,12 +330,6 @@ def _same_or_appended(left: State, now: Generation) -> bool:
     inode, size, mtime_ns = left
     same = (size, mtime_ns) == (now.size, now.mtime_ns)
     return inode == now.inode and (same or (size < now.size and mtime_ns < now.mtime_ns))
-
-
-def _settled(generation: Generation) -> bool:
-    """Whether any later change gives the file another time."""
-    tick_ns = _TICK_NS if generation.mtime_ns % _COARSE_UNIT_NS else _COARSE_TICK_NS
-    return time.time_ns() - generation.mtime_ns > tick_ns
 
 
 def _save(site: Site, base: Snapshot, kind: Kind[I], index: I) -> None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import NamedTuple
 
 from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel
-from insitu.engine.history import next_number
-from insitu.engine.lock import OutOfOrderError, Place, locked, place_of
+from insitu.engine.history import next_number, state_before
+from insitu.engine.lock import PAUSE_MAX_S, PAUSE_MIN_S, OutOfOrderError, Place, locked, place_of
 from insitu.engine.recover import pending, placed, recover
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation, Snapshot
-from insitu.errors import RecoveryNeededError, StaleError
+from insitu.engine.trail import Trail
+from insitu.errors import MissingFileError, RecoveryNeededError, StaleError, UnsupportedError
 from insitu.storage.base import File
 
 
@@ -97,24 +99,91 @@ def snapshot(site: Site, *, write: bool, policy: Policy, lock_timeout_s: float) 
 
     Args:
         write: whether this opening may write, and so recover.
+        lock_timeout_s: how long a commit under way is waited for, now and when the snapshot is read.
 
     Raises:
         RecoveryNeededError: a commit is half-done and this opening may not finish it.
     """
-    file = site.open(write=write)
-    try:
-        half_done = not placed(site) if pending(site) else file.mark() is not None
-        if half_done:
+    return _opened(site, None, write=write, policy=policy, lock_timeout_s=lock_timeout_s)
+
+
+def past(site: Site, number: int, *, policy: Policy, lock_timeout_s: float) -> Snapshot:
+    """Opens a file, only for reading, as operation ``number`` left it; 0 is the original.
+
+    Raises:
+        UndoError: there was no such operation, or not all that were made since are kept.
+        StaleError: somebody else changed the file since.
+        RecoveryNeededError: as ``snapshot``.
+    """
+    return _opened(site, number, write=False, policy=policy, lock_timeout_s=lock_timeout_s)
+
+
+def _opened(
+    site: Site, version: int | None, *, write: bool, policy: Policy, lock_timeout_s: float
+) -> Snapshot:
+    until = time.monotonic() + lock_timeout_s
+    while True:
+        file = site.open(write=write)
+        try:
+            if _half_done(site, file):
+                if write:
+                    with writing(site, policy, max(0.0, until - time.monotonic())):
+                        pass
+                else:
+                    _wait_for(site, until)
+            else:
+                now = generation(site, file)
+                # A commit may have begun meanwhile, or even have swapped the file out.
+                if (
+                    generation(site, file) == now
+                    and site.status().inode == now.inode
+                    and not _half_done(site, file)
+                ):
+                    return _version(site, file, now, version, lock_timeout_s)
+        except BaseException:
             file.close()
-            if not write:
-                raise _reported(site)
-            with writing(site, policy, lock_timeout_s):
-                pass
-            file = site.open(write=write)
-        return Snapshot(file, generation(site, file))
-    except BaseException:
+            raise
         file.close()
-        raise
+
+
+def _half_done(site: Site, file: File) -> bool:
+    """Whether a commit is under way, or was interrupted, that is not in place yet."""
+    if not pending(site):
+        return file.mark() is not None
+    try:
+        return not placed(site)
+    except MissingFileError:
+        return True  # it was closed just now, or was it: whoever asks looks again
+
+
+def _wait_for(site: Site, until: float) -> None:
+    """Waits for a commit under way, of which the lock tells.
+
+    Raises:
+        RecoveryNeededError: nobody is at it, or it went on for too long.
+    """
+    pause_s = PAUSE_MIN_S
+    while True:
+        with closing(site.open()) as probe:
+            if not _half_done(site, probe):
+                return
+            idle = time.monotonic() >= until
+            with suppress(UnsupportedError):
+                idle = idle or probe.lock()
+            if idle and _half_done(site, probe):
+                raise _reported(site)
+        time.sleep(random.uniform(0, pause_s))
+        pause_s = min(2 * pause_s, PAUSE_MAX_S)
+
+
+def _version(site: Site, file: File, now: Generation, version: int | None, wait_s: float) -> Snapshot:
+    """The snapshot of a file that is at generation ``now``, or of a version before that."""
+    if version is None or version == now.operation:
+        state = (now.inode, now.size, now.mtime_ns)
+        return Snapshot(file, now, Trail(site, file, now.operation, state, now.operation, wait_s))
+    inode, size, mtime_ns = state = state_before(site, version + 1)
+    trail = Trail(site, file, version, state, now.operation, wait_s)
+    return Snapshot(file, Generation(inode, version, size, mtime_ns), trail)
 
 
 def generation(site: Site, file: File) -> Generation:

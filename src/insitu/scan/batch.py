@@ -29,9 +29,7 @@ def read_many(fileno: int, file_size: int, offsets: Sequence[int], size: int) ->
     Cost: about a microsecond each from the page cache. From disk the kernel is asked for many ahead, so
         that the device works on all of them at once.
     """
-    places: list[int] = offsets.tolist() if hasattr(offsets, "tolist") else list(offsets)
-    if places and not (min(places) >= 0 and max(places) + size <= file_size):
-        raise SpanError(f"Some offsets leave no {size} bytes in a file of {file_size:,}.", size=file_size)
+    places = checked(file_size, offsets, size)
     advise: Callable[[int, int, int, int], None] | None = getattr(os, "posix_fadvise", None)
     pread = os.pread
     found: list[bytes] = []
@@ -46,6 +44,18 @@ def read_many(fileno: int, file_size: int, offsets: Sequence[int], size: int) ->
     if any(len(data) != size for data in found):
         raise StaleError("The file was cut shorter by somebody else while it was being read.")
     return found
+
+
+def checked(file_size: int, offsets: Sequence[int], size: int) -> list[int]:
+    """The offsets as a list, each of which leaves so many bytes.
+
+    Raises:
+        SpanError: one does not.
+    """
+    places: list[int] = offsets.tolist() if hasattr(offsets, "tolist") else list(offsets)
+    if places and not (min(places) >= 0 and max(places) + size <= file_size):
+        raise SpanError(f"Some offsets leave no {size} bytes in a file of {file_size:,}.", size=file_size)
+    return places
 
 
 def _cached(fileno: int, offsets: Sequence[int]) -> bool:

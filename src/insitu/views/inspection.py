@@ -168,7 +168,7 @@ def build_index(
             "seconds": time.monotonic() - began,
         }
     finally:
-        base.file.close()
+        base.close()
 
 
 def _row_count(

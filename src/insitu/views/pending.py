@@ -41,7 +41,7 @@ class Sources:
     def close(self) -> None:
         """Closes them all."""
         for source in self._open.values():
-            source.file.close()
+            source.close()
         self._open.clear()
 
 

@@ -1,0 +1,352 @@
+"""The trail: which operations lie between a snapshot's generation and what the file holds now.
+
+A read is checked after it was made, as databases do with an undo log: if no commit of ours was running and
+none had been made since the trail was last followed, what was read is right. Else the trail is followed
+further, over the journals of the operations since, and the read is made again through them.
+
+what is found after a read             what is done
+nothing changed                        the read counts
+closed or placed operations            each becomes a layer; read again
+an overwrite under way or half-done    read through its covers, which hold all that it may have touched
+any other commit under way             waited for, up to the time the lock may be waited for
+one that is prepared, or a rewrite     the read counts: it has not touched these bytes, or never does
+the file was swapped out               no operation touches these bytes any more
+somebody else appended                 the read counts
+somebody else changed it otherwise     ``StaleError`` where there are layers; else not noticed, unless it is cut
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from insitu.core.records import State as Standing
+from insitu.engine.history import TIME_UNKNOWN, State, after_of, operation
+from insitu.engine.journal import Journal
+from insitu.engine.layers import Layer, Overwritten, over
+from insitu.engine.lock import PAUSE_MAX_S, PAUSE_MIN_S
+from insitu.engine.site import Site
+from insitu.engine.super_journal import undecided
+from insitu.errors import (
+    LockedError,
+    MissingFileError,
+    SnapshotExpiredError,
+    StaleError,
+    UndoError,
+    UnsupportedError,
+)
+from insitu.storage.base import File
+
+# How coarse the times of files are. A change within the tick of the one before leaves the time as it was.
+# Sources: the kernel's tick is at most 10 ms (CONFIG_HZ, time(7)); FAT has 2 s and others 1 s, to be told
+# by times without a fraction.
+_TICK_NS: Final = 20_000_000
+_COARSE_TICK_NS: Final = 2_000_000_000
+_COARSE_UNIT_NS: Final = 1_000_000
+
+# Each layer that could not be joined holds a descriptor and a few frames of the stack.
+LAYERS_MAX: Final = 128
+
+Seen = tuple[int, int]
+"""Size and time of the file at one look."""
+
+
+class View(NamedTuple):
+    """How far the trail was followed; never changes, so threads share it."""
+
+    seen: Seen
+    """The file at a moment when ``layers`` led back from what it held."""
+    settled: bool
+    """Whether any change since that moment shows in the file's size or time."""
+    number: int
+    """The last operation that is among the layers, or was when the snapshot was taken."""
+    at: State
+    """The state that operation left."""
+    layers: tuple[Layer, ...] = ()
+    swapped: bool = False
+    """Whether a rewrite put another file in the path's place: what is open here stays as it is."""
+    through: int = 0
+    """Salt of the running overwrite whose covers the last layer is; 0 for none."""
+
+
+class Trail:
+    """Leads from what a file holds back to one generation of it; for several threads at once.
+
+    Args:
+        file: open; as it was when operation ``pinned`` was the latest, or later.
+        number: the operation to which the generation belongs.
+        at: the state it left.
+        pinned: the latest operation when ``file`` was opened: those up to it may lie in other inodes.
+        wait_s: how long a commit that is moving data is waited for.
+    """
+
+    def __init__(self, site: Site, file: File, number: int, at: State, pinned: int, wait_s: float) -> None:
+        self._site = site
+        self._file = file
+        self._first = number + 1
+        self._pinned = pinned
+        self._wait_s = wait_s
+        self._inode = file.stat().inode
+        self._look = _looking(file)
+        self._following = threading.Lock()
+        self.view = View(at[1:], pinned == number and settled(at[2]), number, at)
+        if pinned > number:
+            self.view = self.followed(self.view)
+
+    @property
+    def overtaken(self) -> bool:
+        """Whether what the file holds is no longer the generation itself."""
+        return bool(self.view.layers)
+
+    def holds(self, view: View) -> bool:
+        """Whether what was just read by ``view`` is the generation's."""
+        if view.through:
+            return self._untouched(view)
+        now_ns = time.time_ns() if not view.settled else 0
+        seen = self._look()
+        if seen == view.seen and view.settled:
+            return True
+        if not view.swapped and not self._untouched(view):
+            return False
+        # Somebody else's change, or none: so much the better to tell the next one from.
+        if seen == view.seen:
+            self._note(view, view._replace(settled=settled(seen[1], now_ns)))
+        elif not view.layers or seen[0] > view.seen[0]:
+            self._note(view, view._replace(seen=seen, settled=settled(seen[1])))
+        else:
+            raise self._stale()
+        return True
+
+    def _note(self, view: View, newer: View) -> None:
+        with self._following:
+            if self.view is view:
+                self.view = newer
+
+    def _untouched(self, view: View) -> bool:
+        """Whether no operation has touched the file since ``view``, up to the end of this call."""
+        # In this order: an operation that is no journal any more has its place in the history.
+        journal = self._pending()
+        if journal is not None:
+            try:
+                if view.through:
+                    return journal.salt == view.through
+                if not _harmless(journal) and not (
+                    self._is_placed(journal) and _number(journal) == view.number
+                ):
+                    return False
+            finally:
+                journal.close()
+        elif view.through:
+            return False
+        stat, site = self._site.volume.stat, self._site
+        if stat(site.operation(view.number + 1)) is not None:
+            return False
+        forgotten = view.number > 0 and journal is None and stat(site.operation(view.number)) is None
+        return not forgotten
+
+    def followed(self, view: View) -> View:
+        """The trail as it is now, once ``view`` no longer holds.
+
+        Raises:
+            SnapshotExpiredError: an operation on it is no longer kept.
+            StaleError: somebody else changed the file.
+            LockedError: a commit went on for longer than was to be waited.
+        """
+        until = time.monotonic() + self._wait_s
+        pause_s = PAUSE_MIN_S
+        while True:
+            with self._following:
+                if self.view is not view and not self.view.through:
+                    return self.view  # another thread followed it meanwhile
+                found = self._further(self.view)
+                if found is not None:
+                    return found
+                view = self.view
+            if time.monotonic() >= until:
+                raise LockedError(
+                    f"A commit of {self._site.path} went on, or lay half-done, for all of the "
+                    f"{self._wait_s:g} s that a reader of an older version was to wait.",
+                    hint="Try again; if no program is editing the file, run: insitu recover FILE",
+                    path=self._site.path,
+                )
+            time.sleep(random.uniform(0, pause_s))
+            pause_s = min(2 * pause_s, PAUSE_MAX_S)
+
+    def _further(self, view: View) -> View | None:
+        """Follows the trail by one look; None where a commit has to be waited for."""
+        self._site.trusted(self._file.stat())
+        seen = self._look()
+        journal = self._pending()
+        try:
+            view = self.view = self._over_closed(view)
+            if journal is not None and not view.swapped and not _harmless(journal):
+                number = _number(journal)
+                if self._is_placed(journal):
+                    if number == view.number + 1:
+                        view = self.view = self._over(view, journal)
+                        journal = None
+                elif number != view.number + 1 or journal.plan["planner"] != "overwrite":
+                    return None
+                else:
+                    through = Overwritten(journal)
+                    self._check_link(view, _before(journal))
+                    salt, journal = journal.salt, None
+                    return view._replace(layers=(*view.layers, through), through=salt, settled=False)
+        finally:
+            if journal is not None:
+                journal.close()
+        return self._arrived(view, seen)
+
+    def _arrived(self, view: View, seen: Seen) -> View | None:
+        """The view, once it is sure that its end is what the file holds."""
+        if view.swapped:
+            view = view._replace(seen=seen, settled=settled(seen[1]))
+        elif _fits(view.at, self._look()):
+            size, mtime_ns = view.at[1:]
+            view = view._replace(
+                seen=seen if mtime_ns == TIME_UNKNOWN else (size, mtime_ns), settled=settled(mtime_ns)
+            )
+        elif not self._untouched(view):
+            return None
+        elif view.layers and seen[0] <= view.at[1]:
+            raise self._stale()
+        else:
+            view = view._replace(seen=seen, settled=settled(seen[1]))
+        self.view = view
+        return view
+
+    def _over_closed(self, view: View) -> View:
+        """The view with the operations closed since."""
+        numbers = self._site.operations()
+        if view.layers and numbers[:1] > [self._first]:
+            raise self._expired(self._first)
+        further = [number for number in numbers if number > view.number]
+        latest = numbers[-1] if numbers else 0
+        if latest < view.number and self._site.volume.stat(self._site.journal) is None:
+            raise self._expired(view.number)
+        for number in further:
+            if view.swapped:
+                break
+            if number != view.number + 1:
+                raise self._expired(view.number + 1)
+            try:
+                journal = operation(self._site, number)
+            except (UndoError, MissingFileError) as error:
+                raise self._expired(number) from error
+            view = self._over(view, journal)
+        return view
+
+    def _over(self, view: View, journal: Journal) -> View:
+        """The view with one more operation, whose journal it takes over."""
+        before, number = _before(journal), _number(journal)
+        if number > self._pinned and (before[0] != self._inode or journal.plan["swaps"]):
+            journal.close()
+            return view._replace(number=number, swapped=True)
+        self._check_link(view, before)
+        if len(view.layers) >= LAYERS_MAX:
+            raise self._expired(number)
+        return view._replace(number=number, at=after_of(journal), layers=over(view.layers, journal))
+
+    def _check_link(self, view: View, before: State) -> None:
+        """Refuses where something else happened between two operations than an append."""
+        inode, size, mtime_ns = view.at
+        same = before[:2] == (inode, size) and mtime_ns in (before[2], TIME_UNKNOWN)
+        if not (same or (before[0] == inode and before[1] > size)):
+            raise self._stale()
+
+    def _pending(self) -> Journal | None:
+        """The open journal, if it concerns the file that is open here."""
+        site = self._site
+        if site.volume.stat(site.journal) is None:
+            return None
+        try:
+            file = site.volume.open(site.journal)
+        except MissingFileError:
+            return None  # it was closed just now
+        try:
+            site.check_journal(file, self._file.stat())
+            journal = Journal.load(file)
+        except BaseException:
+            file.close()
+            raise
+        if _before(journal)[0] != self._inode and _number(journal) > self._pinned:
+            file.close()
+            return None
+        return journal
+
+    def _is_placed(self, journal: Journal) -> bool:
+        return journal.progress.state is Standing.CLOSED or (
+            journal.progress.state is Standing.PLACED
+            and journal.header["boot"] == self._site.volume.boot_id()
+        )
+
+    def _expired(self, number: int) -> SnapshotExpiredError:
+        return SnapshotExpiredError(
+            f"Operation {number} of {self._site.path}, made since the version that is being read, is not "
+            "kept any more, so that version cannot be read any more.",
+            hint="Open the file again; a longer history (Policy.history) keeps versions for longer.",
+            path=self._site.path,
+            operation=number,
+        )
+
+    def _stale(self) -> StaleError:
+        return StaleError(
+            f"The file {self._site.path} was changed by somebody else, and through insitu, since it was "
+            "opened; what it held then cannot be told any more.",
+            hint="Open it again.",
+            path=self._site.path,
+        )
+
+    def close(self) -> None:
+        """Closes the journals it reads from."""
+        with self._following:
+            for layer in self.view.layers:
+                layer.close()
+
+
+def settled(mtime_ns: int, now_ns: int | None = None) -> bool:
+    """Whether any change from now on (or since ``now_ns``) gives a file of this time another one."""
+    tick_ns = _TICK_NS if mtime_ns % _COARSE_UNIT_NS else _COARSE_TICK_NS
+    return abs((time.time_ns() if now_ns is None else now_ns) - mtime_ns) > tick_ns
+
+
+def _harmless(journal: Journal) -> bool:
+    """Whether what is pending has not touched the target's bytes yet, or never does."""
+    return bool(journal.plan["swaps"]) or undecided(journal)
+
+
+def _number(journal: Journal) -> int:
+    return int(journal.header["operation"])
+
+
+def _before(journal: Journal) -> State:
+    before: dict[str, Any] = journal.header["before"]
+    return before["inode"], before["size"], before["mtime_ns"]
+
+
+def _fits(at: State, seen: Seen) -> bool:
+    return at[1:] == seen or (at[2] == TIME_UNKNOWN and at[1] == seen[0])
+
+
+def _looking(file: File) -> Callable[[], Seen]:
+    """What asks for size and time of a file, as cheaply as can be."""
+    try:
+        descriptor = file.fileno()
+    except UnsupportedError:
+
+        def ask() -> Seen:
+            status = file.stat()
+            return status.size, status.mtime_ns
+
+        return ask
+    fstat = os.fstat
+
+    def look() -> Seen:
+        status = fstat(descriptor)
+        return status.st_size, status.st_mtime_ns
+
+    return look
