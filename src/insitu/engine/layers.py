@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Final, NamedTuple, Protocol
 
 from insitu.core.columns import Splices, render
@@ -51,6 +51,8 @@ class Layer(Protocol):
 
     size: int
     """Of the version before, in bytes."""
+    places: int
+    """Where something was saved, about: ``pieces`` of the whole are at most twice as many and one."""
 
     def pieces(self, span: Span) -> Iterator[Piece]:
         """Yields what makes up a span of the version before, in order."""
@@ -89,6 +91,7 @@ class Overwritten:
 
     def __init__(self, journal: Journal) -> None:
         self.size = int(journal.header["before"]["size"])
+        self.places = len(journal.covers)
         self._journal = journal
         # What a journal reads it keeps for the next look, which two threads may not take at once.
         self._reading = threading.Lock()
@@ -126,6 +129,7 @@ class Moved:
 
     def __init__(self, journal: Journal) -> None:
         self.size = int(journal.header["before"]["size"])
+        self.places = journal.splices.summary.places
         self._journal = journal
         self._inverse: Splices = journal.splices.inverted()
         self._reading = threading.Lock()
@@ -179,12 +183,16 @@ class Joined:
         self, size: int, pieces: Sequence[Piece], open_layers: tuple[Layer, ...] = (), held_bytes: int = 0
     ) -> None:
         self.size = size
+        self.places = len(pieces)
         self._pieces = pieces
         self._open = open_layers
         self._held_bytes = held_bytes
         self._starts = [0]
-        for piece in pieces:
-            self._starts.append(self._starts[-1] + piece.span.size)
+        self._shifts: list[int | None] = []
+        """How far below each piece lies from where it is; None where it is saved."""
+        for saved, span in pieces:
+            self._shifts.append(None if saved is not None else span.start - self._starts[-1])
+            self._starts.append(self._starts[-1] + span.size)
         if self._starts[-1] != size:
             raise InternalError(f"Pieces of {self._starts[-1]} bytes make up a version of {size}.")
 
@@ -203,10 +211,23 @@ class Joined:
 
     def kept_at(self, offset: int, size: int) -> int:
         """Where below consecutive bytes lie that nothing touched; -1 where something did."""
-        i = bisect_right(self._starts, offset) - 1
-        if offset + size > self._starts[i + 1] or self._pieces[i].saved is not None:
-            return -1
-        return self._pieces[i].span.start + offset - self._starts[i]
+        if not size:
+            return 0
+        i = bisect_right(self._starts, offset)
+        shift = self._shifts[i - 1]
+        return -1 if shift is None or offset + size > self._starts[i] else offset + shift
+
+    def kept_each(self, offsets: Sequence[int], size: int) -> list[int] | None:
+        """As ``kept_at`` for each offset; None where something touched any of them."""
+        starts, shifts = self._starts, self._shifts
+        found = []
+        for offset in offsets:
+            i = bisect_right(starts, offset)
+            shift = shifts[i - 1]
+            if shift is None or offset + size > starts[i]:
+                return None
+            found.append(offset + shift)
+        return found
 
     def read_into(self, offset: int, buffer: memoryview, below: Reader) -> None:
         """Fills ``buffer`` with the version before, given the one below."""
@@ -214,30 +235,22 @@ class Joined:
 
     def joined(self, layer: Layer) -> Joined | None:
         """This one and the layer below it; None where they have too many pieces."""
+        if self.places + 2 * layer.places > JOINED_PIECES:
+            return None
         pieces: list[Piece] = []
-        left = JOINED_PIECES
         held_bytes = 0
         for piece in self._pieces:
+            found = [piece] if piece.saved is not None else list(layer.pieces(piece.span))
             if piece.saved is None:
-                found = list(islice(layer.pieces(piece.span), left + 1))
                 held_bytes += sum(part.span.size for part in found if part.saved is not None)
-            else:
-                found = [piece]
-            left -= len(found)
-            if left < 0:
-                return None
             pieces += found
         total_bytes = self._held_bytes + held_bytes
         if held_bytes > HELD_BYTES or total_bytes > HELD_TOTAL_BYTES:
             return Joined(self.size, pieces, (*self._open, layer), self._held_bytes)
-        larger: tuple[object, ...] = self._open  # what those saved stays where it is
-        # Taken into memory, so that no descriptor is held for each of many small operations.
-        taken = Joined(
-            self.size,
-            [piece if piece.saved in kept else _taken(piece) for piece in pieces],
-            self._open,
-            total_bytes,
-        )
+        # Taken into memory, so that no descriptor is held for each of many small operations. What larger
+        # ones saved stays where it is.
+        larger: tuple[object, ...] = self._open
+        held = [piece if piece.saved in larger else _taken(piece) for piece in pieces]
         layer.close()
         return Joined(self.size, held, self._open, total_bytes)
 

@@ -126,8 +126,8 @@ class Snapshot:
         if trail is None:
             return self._raw.read(offset, size)
         view = trail.view
-        if not view.layers:
-            data = self.file.read(offset, size)
+        if (at := view.kept_at(offset, size)) >= 0:
+            data = self.file.read(at, size)
             if trail.holds(view):
                 if len(data) != size:
                     raise self._raw.shorter()
@@ -143,8 +143,8 @@ class Snapshot:
             self._raw.read_into(offset, buffer)
             return
         view = trail.view
-        if not view.layers:
-            count = self.file.read_into(offset, buffer)
+        if (at := view.kept_at(offset, len(buffer))) >= 0:
+            count = self.file.read_into(at, buffer)
             if trail.holds(view):
                 if count != len(buffer):
                     raise self._raw.shorter()
@@ -153,7 +153,6 @@ class Snapshot:
 
     def read_many(self, offsets: Sequence[int], size: int) -> list[bytes]:
         """Reads ``size`` bytes at each offset, in order. See ``insitu.scan.batch.read_many``."""
-
         trail = self._trail
         if trail is None:
             return read_many(self.file.fileno(), self.size, offsets, size)
@@ -187,15 +186,11 @@ class Snapshot:
         return found
 
     def _read_each(self, places: Sequence[int], size: int, view: View) -> list[bytes]:
-        reader = self._reader(view)
         layer = view.layers[0] if len(view.layers) == 1 else None
-        if not isinstance(layer, Joined):
-            return [reader.read(offset, size) for offset in places]
-        read, kept_at = self.file.read, layer.kept_at
-        return [
-            read(at, size) if (at := kept_at(offset, size)) >= 0 else reader.read(offset, size)
-            for offset in places
-        ]
+        if isinstance(layer, Joined) and size and (below := layer.kept_each(places, size)) is not None:
+            return read_many(self.file.fileno(), self.file.size(), below, size)
+        reader = self._reader(view)
+        return [reader.read(offset, size) for offset in places]
 
     def _reader(self, view: View) -> Reader:
         return Below(self._raw, view.layers) if view.layers else self._raw

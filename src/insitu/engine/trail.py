@@ -12,7 +12,7 @@ any other commit under way             waited for, up to the time the lock may b
 one that is prepared, or a rewrite     the read counts: it has not touched these bytes, or never does
 the file was swapped out               no operation touches these bytes any more
 somebody else appended                 the read counts
-somebody else changed it otherwise     ``StaleError`` where there are layers; else not noticed, unless it is cut
+somebody else changed it otherwise     ``StaleError`` where there are layers, or where it was cut
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any, Final, NamedTuple
 from insitu.core.records import State as Standing
 from insitu.engine.history import TIME_UNKNOWN, State, after_of, operation
 from insitu.engine.journal import Journal
-from insitu.engine.layers import Layer, Overwritten, over
+from insitu.engine.layers import Joined, Layer, Overwritten, over
 from insitu.engine.lock import PAUSE_MAX_S, PAUSE_MIN_S
 from insitu.engine.site import Site
 from insitu.engine.super_journal import undecided
@@ -71,6 +71,13 @@ class View(NamedTuple):
     """Whether a rewrite put another file in the path's place: what is open here stays as it is."""
     through: int = 0
     """Salt of the running overwrite whose covers the last layer is; 0 for none."""
+
+    def kept_at(self, offset: int, size: int) -> int:
+        """Where in the file consecutive bytes lie that nothing touched; -1 where that takes a closer look."""
+        if not self.layers:
+            return offset
+        layer = self.layers[0]
+        return layer.kept_at(offset, size) if len(self.layers) == 1 and isinstance(layer, Joined) else -1
 
 
 class Trail:
@@ -311,7 +318,7 @@ class Trail:
 def settled(mtime_ns: int, now_ns: int | None = None) -> bool:
     """Whether any change from now on (or since ``now_ns``) gives a file of this time another one."""
     tick_ns = _TICK_NS if mtime_ns % _COARSE_UNIT_NS else _COARSE_TICK_NS
-    return abs((time.time_ns() if now_ns is None else now_ns) - mtime_ns) > tick_ns
+    return (time.time_ns() if now_ns is None else now_ns) - mtime_ns > tick_ns
 
 
 def _harmless(journal: Journal) -> bool:
