@@ -17,6 +17,7 @@ from insitu.engine.recover import Force, Recovered
 from insitu.engine.recover import recover as finish
 from insitu.engine.session import writing
 from insitu.views.operation import exchanged
+from insitu.views.versions import compared
 
 
 def undo(path: Path, operation: int | None = None, **options: Any) -> Receipt:
@@ -61,11 +62,22 @@ def history(path: Path, *, policy: Policy | None = None) -> list[Operation]:
     return kept.operations(existing_site(path, policy))
 
 
-def diff(path: Path, operation: int, *, policy: Policy | None = None) -> str:
-    """A bounded unified diff of what an operation changed, from what the history keeps of it."""
+def diff(path: Path, operation: int, other: int | None = None, *, policy: Policy | None = None) -> str:
+    """A bounded unified diff of what an operation changed, from what the history keeps of it.
+
+    Args:
+        other: compares two versions instead: the file as ``operation`` left it with the file as ``other``
+            left it; 0 is the original.
+
+    Raises:
+        UndoError: an operation is not kept.
+        StaleError: of two versions: somebody else changed the file since.
+    """
     site = existing_site(path, policy)
-    with kept.opened(site, operation) as journal:
-        return exchanged(journal, f"{site.path} operation {operation}")
+    if other is None:
+        with kept.opened(site, operation) as journal:
+            return exchanged(journal, f"{site.path} operation {operation}")
+    return compared(site, operation, other, policy or Policy(), LOCK_TIMEOUT_S)
 
 
 def recover(

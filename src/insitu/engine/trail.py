@@ -22,6 +22,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any, Final, NamedTuple
 
 from insitu.core.records import State as Standing
@@ -137,23 +138,15 @@ class Trail:
         """Whether no operation has touched the file since ``view``, up to the end of this call."""
         # In this order: an operation that is no journal any more has its place in the history.
         journal = self._pending()
+        open_ones = 0
         if journal is not None:
-            try:
+            with closing(journal):
                 if view.through:
                     return journal.salt == view.through
-                if not _harmless(journal) and not (
-                    self._is_placed(journal) and _number(journal) == view.number
-                ):
+                open_ones = int(self._is_placed(journal) and _number(journal) == view.number)
+                if not open_ones and not _harmless(journal):
                     return False
-            finally:
-                journal.close()
-        elif view.through:
-            return False
-        stat, site = self._site.volume.stat, self._site
-        if stat(site.operation(view.number + 1)) is not None:
-            return False
-        forgotten = view.number > 0 and journal is None and stat(site.operation(view.number)) is None
-        return not forgotten
+        return not view.through and self._site.latest() == view.number - open_ones
 
     def followed(self, view: View) -> View:
         """The trail as it is now, once ``view`` no longer holds.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any, Final
 
+import click
+
 from insitu.cli.addresses import Address, address_options
 from insitu.cli.options import file_argument, output_options, verb
 from insitu.cli.output import Output, byte_size, write
@@ -22,8 +24,11 @@ _JSON_BYTES_MAX: Final = 16 << 20
 @verb("read")
 @file_argument
 @address_options(required=False)
+@click.option(
+    "--at", metavar="OP", type=click.IntRange(min=0), help="As operation OP left it; 0: before the first."
+)
 @output_options
-def read(file: str, address: Address | None, output: Output) -> None:
+def read(file: str, address: Address | None, at: int | None, output: Output) -> None:
     """Write bytes or lines to standard output, exactly as they are.
 
     Without an address, all of it. Memory stays small whatever the size. With --json, up to 16 MB in one
@@ -33,11 +38,15 @@ def read(file: str, address: Address | None, output: Output) -> None:
 
         insitu read disk.img --bytes -512: > last-sector
 
+    With --at, from the file as an operation left it, while the history has what leads back to it:
+
+        insitu read orders.log --at 3 --tail 5
+
     Nothing is changed, so a crash leaves the file as it is.
     """
     import insitu
 
-    with insitu.open(file, "r") as doc:
+    with insitu.open(file, "r", at=at) as doc:
         span = address.locate(doc) if address else insitu.Span(0, doc.size)
         if output.as_json:
             output.fields(
