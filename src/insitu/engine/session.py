@@ -131,15 +131,8 @@ def _opened(
                         pass
                 else:
                     _wait_for(site, until)
-            else:
-                now = generation(site, file)
-                # A commit may have begun meanwhile, or even have swapped the file out.
-                if (
-                    generation(site, file) == now
-                    and site.status().inode == now.inode
-                    and not _half_done(site, file)
-                ):
-                    return _version(site, file, now, version, lock_timeout_s)
+            elif (found := _version(site, file, version, lock_timeout_s)) is not None:
+                return found
         except BaseException:
             file.close()
             raise
@@ -176,8 +169,12 @@ def _wait_for(site: Site, until: float) -> None:
         pause_s = min(2 * pause_s, PAUSE_MAX_S)
 
 
-def _version(site: Site, file: File, now: Generation, version: int | None, wait_s: float) -> Snapshot:
-    """The snapshot of a file that is at generation ``now``, or of a version before that."""
+def _version(site: Site, file: File, version: int | None, wait_s: float) -> Snapshot | None:
+    """The snapshot of a file, or of a version before; None where a commit came in between."""
+    now = generation(site, file)
+    # Asked for again when none is under way: one that was at the first look has left its last trace by then.
+    if _half_done(site, file) or generation(site, file) != now or site.status().inode != now.inode:
+        return None
     if version is None or version == now.operation:
         state = (now.inode, now.size, now.mtime_ns)
         return Snapshot(file, now, Trail(site, file, now.operation, state, now.operation, wait_s))

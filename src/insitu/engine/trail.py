@@ -12,7 +12,7 @@ any other commit under way             waited for, up to the time the lock may b
 one that is prepared, or a rewrite     the read counts: it has not touched these bytes, or never does
 the file was swapped out               no operation touches these bytes any more
 somebody else appended                 the read counts
-somebody else changed it otherwise     ``StaleError`` where there are layers, or where it was cut
+somebody else cut it                   ``StaleError``, as where they changed it between two operations
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Trail:
         self._inode = file.stat().inode
         self._look = _looking(file)
         self._following = threading.Lock()
-        self.view = View(at[1:], pinned == number and settled(at[2]), number, at)
+        self.view = View(at[1:], False, number, at)
         if pinned > number:
             self.view = self.followed(self.view)
 
@@ -114,19 +114,17 @@ class Trail:
         """Whether what was just read by ``view`` is the generation's."""
         if view.through:
             return self._untouched(view)
-        now_ns = time.time_ns() if not view.settled else 0
         seen = self._look()
         if seen == view.seen and view.settled:
             return True
+        now_ns = time.time_ns()
+        seen = self._look()
         if not view.swapped and not self._untouched(view):
             return False
-        # Somebody else's change, or none: so much the better to tell the next one from.
-        if seen == view.seen:
-            self._note(view, view._replace(settled=settled(seen[1], now_ns)))
-        elif not view.layers or seen[0] > view.seen[0]:
-            self._note(view, view._replace(seen=seen, settled=settled(seen[1])))
-        else:
+        if view.layers and seen[0] < view.seen[0]:
             raise self._stale()
+        # Somebody else's change, or space reserved for a commit to come: the next look goes by this one.
+        self._note(view, view._replace(seen=seen, settled=settled(seen[1], now_ns)))
         return True
 
     def _note(self, view: View, newer: View) -> None:
@@ -179,7 +177,6 @@ class Trail:
     def _further(self, view: View) -> View | None:
         """Follows the trail by one look; None where a commit has to be waited for."""
         self._site.trusted(self._file.stat())
-        seen = self._look()
         journal = self._pending()
         try:
             view = self.view = self._over_closed(view)
@@ -199,25 +196,19 @@ class Trail:
         finally:
             if journal is not None:
                 journal.close()
-        return self._arrived(view, seen)
+        return self._arrived(view)
 
-    def _arrived(self, view: View, seen: Seen) -> View | None:
+    def _arrived(self, view: View) -> View | None:
         """The view, once it is sure that its end is what the file holds."""
-        if view.swapped:
-            view = view._replace(seen=seen, settled=settled(seen[1]))
-        elif _fits(view.at, self._look()):
-            size, mtime_ns = view.at[1:]
-            view = view._replace(
-                seen=seen if mtime_ns == TIME_UNKNOWN else (size, mtime_ns), settled=settled(mtime_ns)
-            )
-        elif not self._untouched(view):
-            return None
-        elif view.layers and seen[0] <= view.at[1]:
-            raise self._stale()
-        else:
-            view = view._replace(seen=seen, settled=settled(seen[1]))
-        self.view = view
-        return view
+        now_ns = time.time_ns()
+        seen = self._look()
+        if not view.swapped and view.at[1:] != seen:
+            if not self._untouched(view):
+                return None
+            if view.layers and seen[0] < view.at[1]:
+                raise self._stale()
+        self.view = view._replace(seen=seen, settled=settled(seen[1], now_ns))
+        return self.view
 
     def _over_closed(self, view: View) -> View:
         """The view with the operations closed since."""
@@ -225,8 +216,7 @@ class Trail:
         if view.layers and numbers[:1] > [self._first]:
             raise self._expired(self._first)
         further = [number for number in numbers if number > view.number]
-        latest = numbers[-1] if numbers else 0
-        if latest < view.number and self._site.volume.stat(self._site.journal) is None:
+        if not further and self._forgotten(view.number):
             raise self._expired(view.number)
         for number in further:
             if view.swapped:
@@ -239,6 +229,14 @@ class Trail:
                 raise self._expired(number) from error
             view = self._over(view, journal)
         return view
+
+    def _forgotten(self, number: int) -> bool:
+        """Whether an operation that was there is gone: a commit without undo drops the whole history."""
+        site = self._site
+        for path in (site.operation(number), site.journal, site.operation(number)):
+            if number == 0 or site.volume.stat(path) is not None:
+                return False
+        return True
 
     def _over(self, view: View, journal: Journal) -> View:
         """The view with one more operation, whose journal it takes over."""
@@ -309,7 +307,7 @@ class Trail:
 
 
 def settled(mtime_ns: int, now_ns: int | None = None) -> bool:
-    """Whether any change from now on (or since ``now_ns``) gives a file of this time another one."""
+    """Whether any change since ``now_ns`` (None: from now on) gives a file of this time another one."""
     tick_ns = _TICK_NS if mtime_ns % _COARSE_UNIT_NS else _COARSE_TICK_NS
     return (time.time_ns() if now_ns is None else now_ns) - mtime_ns > tick_ns
 
@@ -326,10 +324,6 @@ def _number(journal: Journal) -> int:
 def _before(journal: Journal) -> State:
     before: dict[str, Any] = journal.header["before"]
     return before["inode"], before["size"], before["mtime_ns"]
-
-
-def _fits(at: State, seen: Seen) -> bool:
-    return at[1:] == seen or (at[2] == TIME_UNKNOWN and at[1] == seen[0])
 
 
 def _looking(file: File) -> Callable[[], Seen]:

@@ -25,7 +25,7 @@ _JSON_BYTES_MAX: Final = 16 << 20
 @file_argument
 @address_options(required=False)
 @click.option(
-    "--at", metavar="OP", type=click.IntRange(min=0), help="As operation OP left it; 0: before the first."
+    "--at", metavar="OP", type=click.IntRange(min=0), help="As operation OP left it; 0: the original."
 )
 @output_options
 def read(file: str, address: Address | None, at: int | None, output: Output) -> None:
