@@ -42,7 +42,7 @@ TOPICS: Final = {
         "history": "List the operations that can be undone.",
         "undo": "Take back the last operation, or a named one.",
         "redo": "Make the operation again that was undone last.",
-        "diff": "Show what an operation changed.",
+        "diff": "Show what an operation changed, or what lies between two.",
     },
     "Upkeep": {
         "recover": "Finish or roll back what a crash left, in a file or a tree.",

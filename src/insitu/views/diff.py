@@ -27,14 +27,22 @@ class Change(Protocol):
     def current(self) -> Span: ...
 
 
-def unified(before: Reader, after: Reader, changes: Iterable[Change], name: str, context: int = 3) -> str:
+def unified(
+    before: Reader,
+    after: Reader,
+    changes: Iterable[Change],
+    name: str,
+    context: int = 3,
+    *,
+    after_name: str = "",
+) -> str:
     """Shows each changed place with the lines around it, old and new.
 
     Hunks are headed by byte offsets, since line numbers would need a scan of the file.
 
     Cost: reads the shown lines only.
     """
-    lines = [f"--- {name}", f"+++ {name} (edited)"]
+    lines = [f"--- {name}", f"+++ {after_name or f'{name} (edited)'}"]
     for shown, hunk in enumerate(_hunks(before, changes, context)):
         if shown == HUNKS_MAX:
             lines.append("... more places are not shown")

@@ -47,7 +47,8 @@ def compared(site: Site, first: int, second: int, policy: Policy, lock_timeout_s
         if first > second:
             before, after = newer, older
             places = [_Place(place.current, place.base) for place in places]
-        return unified(before, after, places, f"{site.path} operation {first} to {second}")
+        name, after_name = (f"{site.path} operation {number}" for number in (first, second))
+        return unified(before, after, places, name, after_name=after_name)
 
 
 def _changes(site: Site, low: int, high: int, size: int) -> list[Change]:

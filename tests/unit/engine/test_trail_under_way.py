@@ -58,7 +58,7 @@ def path(tmp_path: Path) -> Path:
 def test_an_overwrite_under_way_is_read_through(path: Path, new: bytes) -> None:
     stop = 4000 + len(new) if new else len(BASE)
     with insitu.open(path, "r", lock_timeout_s=0) as doc:
-        insitu.write(path, (0, 4), b"LINE")
+        insitu.write(path, 0, 4, b"LINE")
         with half_way(path, "overwrite", 4000, stop, new):
             assert b"?" in path.read_bytes()
             for _ in range(3):
