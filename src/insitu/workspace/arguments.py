@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -125,7 +125,7 @@ def _named(values: dict[str, Any], kind: Any, name: str) -> dict[str, Any]:
                 continue
             value = on
         if target not in known:
-            raise _unknown(given, name, known)
+            raise unknown(f"{name} has no argument {given[:60]!r}", given, sorted(known))
         if target in found:
             raise ArgumentsError(
                 f"{name}: {given} and another argument both mean {target}; nothing was changed.",
@@ -176,10 +176,15 @@ def _struct_in(kind: Any) -> Any:
     return None
 
 
-def _unknown(given: str, name: str, known: set[str]) -> ArgumentsError:
-    near = difflib.get_close_matches(given.lower(), sorted(known), n=1, cutoff=_NEAR)
+def unknown(problem: str, name: str, known: Iterable[str]) -> ArgumentsError:
+    """The refusal of a name that nothing has, with the nearest that something has, or with all of them.
+
+    Args:
+        problem: which name of what, without a full stop.
+    """
+    near = difflib.get_close_matches(name.lower(), names := list(known), n=1, cutoff=_NEAR)
     return ArgumentsError(
-        f"{name} has no argument {given[:60]!r}; nothing was changed.",
-        hint=f"Did you mean {near[0]}?" if near else f"It has: {', '.join(sorted(known))}.",
+        f"{problem}; nothing was changed.",
+        hint=f"Did you mean {near[0]}?" if near else f"There are: {', '.join(names)}.",
         did_you_mean=near[0] if near else None,
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
-from insitu.workspace.audit import Attempt, Client
+from insitu.workspace.audit import Attempt, Change, Client
 
 __all__ = ["Call", "Client"]
 
@@ -35,6 +35,20 @@ class Call:
     progress: Callable[[int, int], None] | None = None
     attempt: Attempt | None = None
     began: float = field(default_factory=time.monotonic)
+
+    def intend(self, changes: Sequence[Change] = (), **facts: Any) -> None:
+        """Puts on record, durably and where there is a log, what is about to be written.
+
+        Raises:
+            AuditError, LockedError: as ``Attempt.intend``: do not write.
+        """
+        if self.attempt is not None:
+            self.attempt.intend(changes, **facts)
+
+    def note(self, **facts: Any) -> None:
+        """Adds what became known to the record, where there is a log; facts as of ``Attempt.note``."""
+        if self.attempt is not None:
+            self.attempt.note(**facts)
 
     def late(self) -> bool:
         """Whether the time for scans is up."""

@@ -75,8 +75,7 @@ class Together(NamedTuple):
         changed = [opened for opened in self.opened if opened.document.changed]
         for opened in changed:
             self.desk.check_budget(opened)
-        if self.call.attempt is not None:
-            self.call.attempt.intend(count=sum(len(o.document.sequence.changes()) for o in changed))
+        self.call.intend(count=sum(len(o.document.sequence.changes()) for o in changed))
         done = self.begun.commit(progress=self.call.progress, cancel=self.call.cancelled)
         receipts = dict(zip(done.paths, done.receipts, strict=True))
         return [receipts.get(opened.document.path) for opened in self.opened]
@@ -111,11 +110,8 @@ class Desk:
             if not place.root.writable:
                 raise
             document = self._open(place, "r+")
-        try:
-            yield Opened(document, place, self.shown(place))
-        finally:
-            document.discard()
-            document.close()
+        with self._lent(document, place) as opened:
+            yield opened
 
     @contextmanager
     def editing(self, path: str, call: Call, *, dry_run: bool = False) -> Iterator[Opened]:
@@ -127,6 +123,12 @@ class Desk:
             return
         place = self.roots.place_to_change(path)
         document = self._open(place, "r+", locked=True, cancel=call.cancelled)
+        with self._lent(document, place) as opened:
+            yield opened
+
+    @contextmanager
+    def _lent(self, document: Document, place: Place) -> Iterator[Opened]:
+        """A document that is closed at the end, whatever is still pending dropped."""
         try:
             yield Opened(document, place, self.shown(place))
         finally:
@@ -191,12 +193,9 @@ class Desk:
     def create(self, path: str, data: bytes, call: Call) -> tuple[str, str]:
         """Makes a new file, durably; returns its path as answers name it, and its version."""
         place = self.check_new(path)
-        most = self.limits.bytes_written
-        if most is not None and len(data) > most:
-            raise over_budget(self.shown(place), len(data), most)
-        if call.attempt is not None:
-            digest = sha256(data).hexdigest()
-            call.attempt.intend([Change(0, 0, len(data), "", digest)], size_after=len(data))
+        self._check_written(self.shown(place), len(data))
+        change = Change(0, 0, len(data), "", sha256(data).hexdigest())
+        call.intend([change], size_after=len(data))
         create(place.site(), data)
         with self._open(place, "r") as document:
             return self.shown(place), version_of(document.generation)
@@ -205,20 +204,16 @@ class Desk:
         """Carries a mass edit out in one commit, in flat memory."""
         place = self.roots.place_to_change(path)
         options = self._options(call)
-        most = self.limits.bytes_written
-        if most is not None:
+        if self.limits.bytes_written is not None:
             choice = preview(place.site(), edit, **options).choice
-            if choice is not None and choice.plan.cost.written_bytes > most:
-                raise over_budget(self.shown(place), choice.plan.cost.written_bytes, most)
-        if call.attempt is not None:
-            call.attempt.intend()
+            self._check_written(self.shown(place), 0 if choice is None else choice.plan.cost.written_bytes)
+        call.intend()
         return self.shown(place), self._noted(carry_out(place.site(), edit, **options), call)
 
     def reverse(self, path: str, number: int | None, *, redo: bool, call: Call) -> tuple[str, Receipt]:
         """Undoes an operation, or takes the latest undo back."""
         place = self.roots.place_to_change(path)
-        if call.attempt is not None:
-            call.attempt.intend()
+        call.intend()
         if redo:
             receipt = operations.redo(place.site(), **self._options(call))
         else:
@@ -233,7 +228,7 @@ class Desk:
         """
         document = opened.document
         self.check_budget(opened)
-        intend(call.attempt, document)
+        intend(call, document)
         receipt = document.commit(progress=call.progress, cancel=call.cancelled)
         return None if receipt is None else self._noted(receipt, call)
 
@@ -243,23 +238,30 @@ class Desk:
         Raises:
             LimitError: it would; nothing was changed.
         """
+        if self.limits.bytes_written is not None and opened.document.changed:
+            self._check_written(opened.shown_path, opened.document.plan().plan.cost.written_bytes)
+
+    def _check_written(self, path: str, written_bytes: int) -> None:
         most = self.limits.bytes_written
-        if most is not None and opened.document.changed:
-            written = opened.document.plan().plan.cost.written_bytes
-            if written > most:
-                raise over_budget(opened.shown_path, written, most)
+        if most is not None and written_bytes > most:
+            raise LimitError(
+                f"The edit of {path} would write {written_bytes:,} bytes, and {most:,} are allowed; "
+                "nothing was changed.",
+                hint="Replace by text of the same size, or edit nearer to the end: less has to move then.",
+                bytes_written=written_bytes,
+                limit=most,
+            )
 
     def _noted(self, receipt: Receipt, call: Call) -> Receipt:
         """Puts on record what a commit did."""
-        if call.attempt is not None:
-            call.attempt.note(
-                size_before=receipt.size_before,
-                size_after=receipt.size_after,
-                version_before=version_of(receipt.before),
-                version_after=version_of(receipt.after),
-                operation=receipt.operation,
-                lock_wait_s=receipt.lock_wait_s,
-            )
+        call.note(
+            size_before=receipt.size_before,
+            size_after=receipt.size_after,
+            version_before=version_of(receipt.before),
+            version_after=version_of(receipt.after),
+            operation=receipt.operation,
+            lock_wait_s=receipt.lock_wait_s,
+        )
         return receipt
 
     def _options(self, call: Call) -> dict[str, Any]:
@@ -305,13 +307,3 @@ class Desk:
     ) -> Document:
         timeout_s = self.limits.lock_timeout_s
         return open(place.site(), mode, lock_timeout_s=timeout_s, locked=locked, cancel=cancel)
-
-
-def over_budget(path: str, written: int, most: int) -> LimitError:
-    """The refusal of an edit that would write too much."""
-    return LimitError(
-        f"The edit of {path} would write {written:,} bytes, and {most:,} are allowed; nothing was changed.",
-        hint="Replace by text of the same size, or edit nearer to the end: less has to move then.",
-        bytes_written=written,
-        limit=most,
-    )

@@ -7,11 +7,11 @@ overwrites. Source: Anthropic's documentation of the tool, version 2025-07-28.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from insitu.errors import ArgumentsError, FileKindError
+from insitu.workspace.arguments import unknown
 from insitu.workspace.call import Call
 from insitu.workspace.refusal import refusal
 from insitu.workspace.workspace import Answer, Workspace
@@ -80,14 +80,6 @@ def _call_of(arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         elif name in command.names:
             given[command.names[name]] = value
         elif name != "command":
-            raise _unknown(name, str(arguments["command"]), command)
+            problem = f"{arguments['command']} has no argument {name[:60]!r}"
+            raise unknown(problem, name, ["path", *command.names])
     return command.tool, given
-
-
-def _unknown(name: str, command: str, known: _Command) -> ArgumentsError:
-    near = difflib.get_close_matches(name, known.names, n=1)
-    return ArgumentsError(
-        f"{command} has no argument {name[:60]!r}; nothing was changed.",
-        hint=f"Did you mean {near[0]}?" if near else f"It has: path, {', '.join(known.names)}.",
-        did_you_mean=near[0] if near else None,
-    )

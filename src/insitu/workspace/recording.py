@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 from insitu.core.protocols import Reader
 from insitu.core.spans import Span
 from insitu.document import Document
-from insitu.workspace.audit import CHANGES_MAX, Attempt, Change
+from insitu.workspace.audit import CHANGES_MAX, Change
+from insitu.workspace.call import Call
 from insitu.workspace.described import version_of
 
 _ADDRESSES: Final = (
@@ -64,16 +65,16 @@ def _without_texts(name: str, value: Any, contents: dict[str, str]) -> Any:
     return value
 
 
-def intend(attempt: Attempt | None, document: Document) -> None:
+def intend(call: Call, document: Document) -> None:
     """Records durably what a commit is about to change.
 
     Raises:
         AuditError: it cannot be recorded, and must be: nothing was changed.
     """
-    if attempt is None or not document.changed:
-        return
+    if call.attempt is None or not document.changed:
+        return  # digests are not to be had for nothing
     changes = document.sequence.changes()
-    attempt.intend(
+    call.intend(
         [
             Change(
                 change.base.start,

@@ -50,8 +50,21 @@ class Reply(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     def text(self) -> str:
         """The sentence, then the fields as one line of JSON."""
-        values = json.dumps(msgspec.to_builtins(self), ensure_ascii=False, separators=(",", ":"))
+        values = json.dumps(as_values(self), ensure_ascii=False, separators=(",", ":"))
         return f"{self.sentence()}\n{values}" if self.sentence() else values
+
+
+class Listed(Reply):
+    """What was found, one to a line, between what it is and how to go on."""
+
+    structured: ClassVar[bool] = False
+
+    header: str
+    lines: list[str]
+    footer: str = ""
+
+    def text(self) -> str:
+        return "\n".join(part for part in (self.header, *self.lines, self.footer) if part)
 
 
 class Request(msgspec.Struct, Generic[R], frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -89,7 +102,7 @@ CONVENTIONS: Final = (
 """What the arguments that many tools share mean: told once, beside the tools, to keep their list short."""
 
 
-def as_values(request: Request[Any]) -> dict[str, Any]:
-    """The arguments of a request that differ from their defaults, as plain values."""
-    values: dict[str, Any] = msgspec.to_builtins(request)
+def as_values(fields: Request[Any] | Reply) -> dict[str, Any]:
+    """The fields of a request or a reply that differ from their defaults, as plain values."""
+    values: dict[str, Any] = msgspec.to_builtins(fields)
     return values

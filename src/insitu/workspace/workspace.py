@@ -6,10 +6,10 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from insitu.errors import AccessError, ArgumentsError, InsituError, InternalError
-from insitu.workspace.arguments import malformed, parsed
+from insitu.errors import AccessError, InsituError, InternalError
+from insitu.workspace.arguments import malformed, parsed, unknown
 from insitu.workspace.audit import AuditLog
 from insitu.workspace.call import Call
 from insitu.workspace.catalog import TOOLS
@@ -22,8 +22,6 @@ from insitu.workspace.roots import Roots, RootSpec
 R = TypeVar("R", bound=Reply)
 
 _log = logging.getLogger(__name__)
-
-_SIMILAR: Final = 0.6
 
 
 class Answer(NamedTuple):
@@ -118,7 +116,7 @@ class Workspace:
         text = reply.text()
         if call.attempt is not None and call.attempt.problem:
             text = f"{text}\n[{call.attempt.problem}]"
-        return Answer(text, _plain(reply) if reply.structured else None, None)
+        return Answer(text, as_values(reply) if reply.structured else None, None)
 
     def _run(self, request: Request[R], call: Call) -> R:
         if self.read_only and request.tool.effect != "read":
@@ -149,15 +147,7 @@ class Workspace:
         for kind in self.tools:
             if kind.tool.name == name:
                 return kind
-        import difflib
-
-        names = [kind.tool.name for kind in self.tools]
-        near = difflib.get_close_matches(name, names, n=1, cutoff=_SIMILAR)
-        raise ArgumentsError(
-            f"There is no tool {name[:60]!r}; nothing was changed.",
-            hint=f"Did you mean {near[0]}?" if near else f"Tools: {', '.join(names)}.",
-            did_you_mean=near[0] if near else None,
-        )
+        raise unknown(f"There is no tool {name[:60]!r}", name, [kind.tool.name for kind in self.tools])
 
     def close(self) -> None:
         """Lets go of the folders."""
@@ -170,10 +160,3 @@ class Workspace:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _plain(reply: Reply) -> dict[str, Any]:
-    import msgspec
-
-    values: dict[str, Any] = msgspec.to_builtins(reply)
-    return values

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from insitu.errors import FileKindError
 from insitu.workspace.excerpts import tool_call, visible
-from insitu.workspace.request import Number, Reply, Request, Tool, as_values
+from insitu.workspace.request import Listed, Number, Request, Tool, as_values
 from insitu.workspace.walking import Found, fits_glob, walk
 
 if TYPE_CHECKING:
@@ -21,17 +21,8 @@ _LIMIT: Final = 200
 _LIMIT_MAX: Final = 5_000
 
 
-class Listing(Reply):
+class Listing(Listed):
     """Names, one to a line: folders with a slash behind them, files with their sizes."""
-
-    structured: ClassVar[bool] = False
-
-    header: str
-    entries: list[str]
-    footer: str = ""
-
-    def text(self) -> str:
-        return "\n".join(part for part in (self.header, *self.entries, self.footer) if part)
 
 
 class List(Request[Listing], frozen=True, kw_only=True):
@@ -55,7 +46,7 @@ class List(Request[Listing], frozen=True, kw_only=True):
         """Lists what fits."""
         if self.path == "." and len(desk.roots.roots) > 1:
             names = [f"{root.name}:" for root in desk.roots.roots]
-            return Listing(header=f"{len(names)} roots; list one by its name", entries=names)
+            return Listing(header=f"{len(names)} roots; list one by its name", lines=names)
         place = desk.roots.place(self.path)
         status = place.status()
         if status is None or not S_ISDIR(status.mode):
@@ -84,7 +75,7 @@ class List(Request[Listing], frozen=True, kw_only=True):
         elif self.after is not None and not passed:
             footer = f"[{self.after} is not in the list (any more); list again without after]"
         what = f"files that fit {self.pattern}" if self.pattern else "names"
-        return Listing(header=f"{len(shown)} {what} in {self.path}", entries=shown, footer=footer)
+        return Listing(header=f"{len(shown)} {what} in {self.path}", lines=shown, footer=footer)
 
     def _again(self, last: str) -> str:
         return tool_call("file_list", **{**as_values(self), "after": last})

@@ -14,7 +14,7 @@ from insitu.formats.detection import detect
 from insitu.views.outline import OUTLINES, SAMPLE_BYTES
 from insitu.workspace.described import version_of
 from insitu.workspace.excerpts import tool_call, visible
-from insitu.workspace.request import Number, OfFile, Reply, Tool, as_values
+from insitu.workspace.request import Listed, Number, OfFile, Tool, as_values
 
 if TYPE_CHECKING:
     from insitu.document import Document
@@ -27,17 +27,8 @@ _LIMIT: Final = 200
 _EXAMPLE_CHARS: Final = 60
 
 
-class OutlineShown(Reply):
+class OutlineShown(Listed):
     """The parts of a file, one to a line, each with an address that the other tools take."""
-
-    structured: ClassVar[bool] = False
-
-    header: str
-    parts: list[str]
-    footer: str = ""
-
-    def text(self) -> str:
-        return "\n".join(part for part in (self.header, *self.parts, self.footer) if part)
 
 
 class Outline(OfFile[OutlineShown], frozen=True, kw_only=True):
@@ -74,7 +65,7 @@ class Outline(OfFile[OutlineShown], frozen=True, kw_only=True):
             last = self.skip + len(shown)
             return OutlineShown(
                 header=f"{opened.shown_path} version={version}: {made.kind}{note}",
-                parts=[line(entry) for entry in shown],
+                lines=[line(entry) for entry in shown],
                 footer=f"[more {made.kind}: {self._again(last)}]" if more else "",
             )
 

@@ -20,7 +20,7 @@ from insitu.workspace.excerpts import Line, Window, decoded, lines_from, tool_ca
 from insitu.workspace.locating import lines_span
 from insitu.workspace.near_lines import line_number, line_start
 from insitu.workspace.ranges import numbers
-from insitu.workspace.request import Reply, Request, Tool, as_values
+from insitu.workspace.request import Listed, Request, Tool, as_values
 from insitu.workspace.scanning import OutOfTime, matches
 from insitu.workspace.walking import fits_glob, walk
 
@@ -34,19 +34,11 @@ _AROUND_CHARS: Final = 120
 _BINARY_SAMPLE: Final = 8_192
 
 
-class Hits(Reply):
+class Hits(Listed):
     """Lines found: ``number: text`` (with context ``number- text``), or file names and counts."""
 
-    structured: ClassVar[bool] = False
-
-    header: str
-    lines: list[str]
-    footer: str = ""
     count: int = 0
     complete: bool = True
-
-    def text(self) -> str:
-        return "\n".join(part for part in (self.header, *self.lines, self.footer) if part)
 
 
 class Search(Request[Hits], frozen=True, kw_only=True):
