@@ -6,6 +6,7 @@ system sends to its disk. ``marks`` takes notes of the test in the same order.
 
 from __future__ import annotations
 
+import importlib
 import os
 import stat
 import struct
@@ -48,7 +49,7 @@ def events(log: Path) -> list[Event]:
 def recording(image: Path, log: Path) -> Iterator[Path]:
     """A folder with ``disk``, which is ``image``, and ``marks``; what is done to them goes to ``log``."""
     try:
-        import mfusepy  # noqa: F401
+        importlib.import_module("mfusepy")
     except (ImportError, OSError) as error:
         pytest.skip(f"the recorder of disk writes needs mfusepy and libfuse: {error}")
     folder = log.with_suffix(".recorder")
@@ -79,7 +80,7 @@ def _serve(image: str, log_path: str, folder: str) -> None:
     descriptor = os.open(image, os.O_RDWR)
     log = open(log_path, "wb", buffering=0)  # noqa: SIM115 - as long as the process
 
-    class Recorder(mfusepy.Operations):  # type: ignore[misc]
+    class Recorder(mfusepy.Operations):
         """The two files."""
 
         use_ns = True

@@ -25,7 +25,14 @@ if sys.platform != "linux":
 
 import insitu
 from insitu.engine.site import Site
-from insitu.errors import FileKindError, ForbiddenPathError, InsituError, MissingFileError, OutsideRootsError
+from insitu.errors import (
+    FileKindError,
+    ForbiddenPathError,
+    InsituError,
+    MissingFileError,
+    OutsideRootsError,
+    StorageError,
+)
 from insitu.storage import linux_calls
 from insitu.storage.beneath import BeneathVolume
 from insitu.workspace.roots import Roots, RootSpec
@@ -146,23 +153,16 @@ def race(volume: BeneathVolume, races: int, outside: Path) -> Counter[str]:
     return ends
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize(
+    "races", [pytest.param(10_000, marks=pytest.mark.slow), pytest.param(100_000, marks=pytest.mark.proof)]
+)
 @pytest.mark.usefixtures("swapping")
-def test_ten_thousand_races_without_an_escape(ws: Path, way: str) -> None:
+def test_races_without_an_escape(ws: Path, way: str, races: int) -> None:
     volume = BeneathVolume(str(ws))
-    ends = race(volume, 10_000, ws.parent / "outside")
+    ends = race(volume, races, ws.parent / "outside")
     volume.close()
     # Both must have happened often, or it was no race.
-    assert min(ends["done"], ends["refused"]) > 100, ends
-
-
-@pytest.mark.proof
-@pytest.mark.usefixtures("swapping")
-def test_a_hundred_thousand_races_without_an_escape(ws: Path, way: str) -> None:
-    volume = BeneathVolume(str(ws))
-    ends = race(volume, 100_000, ws.parent / "outside")
-    volume.close()
-    assert min(ends["done"], ends["refused"]) > 1000, ends
+    assert min(ends["done"], ends["refused"]) > races // 100, ends
 
 
 @pytest.mark.slow
@@ -184,6 +184,10 @@ def test_whole_edits_and_undo_never_touch_what_is_outside(ws: Path, way: str) ->
                 ends["undone"] += 1
             except REFUSALS:
                 ends["refused"] += 1
+            except (
+                StorageError
+            ):  # the link came behind the commit point; the next edit finishes what was begun
+                ends["interrupted"] += 1
     after = os.stat(ws.parent / "outside" / "file")
     roots.close()
     assert (after.st_mtime_ns, after.st_nlink, after.st_size) == (before.st_mtime_ns, 1, len(OUTSIDE))

@@ -25,8 +25,8 @@ def _cut_at_the_highest(sums: list[int], ranks: list[int], start: int, stop: int
 
 def _pieces(sizes: list[int], worths: list[int], ranks: list[int], first: int, offset: int) -> Pieces:
     starts = np.cumsum([0, *sizes]) + offset
-    column = lambda values: np.array(values, np.int64)  # noqa: E731
-    return Pieces(starts[:-1], column(sizes), column(worths), column(ranks), int(starts[-1]))
+    columns = (np.array(values, np.int64) for values in (sizes, worths, ranks))
+    return Pieces(starts[:-1], *columns, int(starts[-1]))
 
 
 @pytest.mark.parametrize("seed", range(60))
