@@ -27,7 +27,7 @@ _HIGHEST: Final = (1 << 63) - 1
 _FAR: Final = -(1 << 64)
 
 # Each time about a third of the boundaries goes.
-_SIEVES: Final = 5
+_SIEVES: Final = 9
 
 # Long enough for groups to be filled well, short enough to stay local: retrieval is better than with 8.
 REACH_BUDGETS: Final = 16
@@ -44,15 +44,21 @@ _Peak = tuple[int, int, int, int]
 """A boundary: its rank; how much lies before it, and before the next of no lower rank; its number."""
 
 
-class Start(NamedTuple):
-    """Where a chunk starts."""
+class Starts(NamedTuple):
+    """Where chunks start, as columns."""
 
-    offset: int
+    offsets: Column
     """In code units of the text."""
-    worth: int
-    """What the boundary there is worth."""
-    sum: int
-    """How much lies before it, in shares."""
+    worths: Column
+    """What the boundaries there are worth."""
+    sums: Column
+    """How much lies before them, in shares."""
+
+    def then(self, behind: Starts) -> Starts:
+        """These, and others behind them."""
+        import numpy as np
+
+        return Starts(*(np.concatenate(columns) for columns in zip(self, behind, strict=True)))
 
 
 class Chooser:
@@ -63,10 +69,12 @@ class Chooser:
     """
 
     def __init__(self, limit: int) -> None:
+        import numpy as np
+
         self._limit = limit
         self._reach = REACH_BUDGETS * limit
         # The pieces that are in no chunk yet: where they start, how much lies before them, their worth.
-        self._offsets: list[int] = []
+        self._offsets: Column = np.zeros(0, np.int64)
         self._sums: list[int] = []
         self._worths: list[int] = []
         # How many pieces came before them.
@@ -81,7 +89,7 @@ class Chooser:
         """How much all pieces come to, in shares."""
         return self._sum
 
-    def feed(self, pieces: Pieces) -> list[Start]:
+    def feed(self, pieces: Pieces) -> Starts:
         """Takes pieces in; returns the starts of chunks that are certain by now, each once."""
         import numpy as np
 
@@ -104,13 +112,13 @@ class Chooser:
             if left == _FAR and opened:
                 left = opened[-1][1]
             opened.append((rank, at, left, number))
-        self._offsets += pieces.starts.tolist()
+        self._offsets = np.concatenate((self._offsets, pieces.starts))
         self._sums += sums.tolist()
         self._worths += pieces.worths.tolist()
         self._sum += int(sizes.sum())
         return self._starts(bisect_left(self._sums, self._sum - reach), last=False)
 
-    def close(self) -> list[Start]:
+    def close(self) -> Starts:
         """The starts of the chunks that were not yet certain."""
         self._delimiters += [peak[3] for peak in self._open if self._sum - peak[2] > self._reach]
         self._open = []
@@ -120,13 +128,13 @@ class Chooser:
         self._worths.append(0)
         return self._starts(told, last=True)
 
-    def _starts(self, told: int, *, last: bool) -> list[Start]:
+    def _starts(self, told: int, *, last: bool) -> Starts:
         """Makes chunks of the groups that are known.
 
         Args:
             told: how many boundaries are known to delimit groups or not to.
         """
-        found: list[Start] = []
+        found: list[int] = []
         sums, passed = self._sums, self._passed
         first, runt = 0, self._limit // _RUNT_PART
         # What is open and further back than the reach delimits, whatever follows.
@@ -145,22 +153,36 @@ class Chooser:
         elif told > first:
             # Ranks repeat: the group is longer than distinct ones make it.
             while sums[told - 1] - sums[first] > 2 * self._reach:
-                found.append(self._start(first))
+                found.append(first)
                 first = self._next(first, told - 1, self._limit)
-        for column in (self._offsets, sums, self._worths):
-            del column[:first]
-        self._passed += first
-        return found
+        return self._taken(found, first)
 
-    def _fill(self, first: int, stop: int, found: list[Start]) -> None:
+    def _taken(self, found: list[int], count: int) -> Starts:
+        """The starts of chunks at some indexes; forgets the first pieces."""
+        import numpy as np
+
+        sums, worths = self._sums, self._worths
+        starts = Starts(
+            self._offsets[found],
+            np.array([worths[index] for index in found], np.int64),
+            np.array([sums[index] for index in found], np.int64),
+        )
+        self._offsets = self._offsets[count:]
+        del sums[:count]
+        del worths[:count]
+        self._passed += count
+        return starts
+
+    def _fill(self, first: int, stop: int, found: list[int]) -> None:
         """Makes chunks of a group."""
         sums, limit = self._sums, self._limit
+        long, end = 2 * self._reach, sums[stop]
         while first < stop:
-            found.append(self._start(first))
-            left = sums[stop] - sums[first]
+            found.append(first)
+            left = end - sums[first]
             if left <= limit:
                 return
-            first = self._next(first, stop, limit if left > 2 * self._reach else left // -(-left // limit))
+            first = self._next(first, stop, limit if left > long else left // -(-left // limit))
 
     def _next(self, first: int, stop: int, goal: int) -> int:
         """Where the chunk ends that starts at a boundary and should have a size.
@@ -170,24 +192,21 @@ class Chooser:
         """
         sums, worths = self._sums, self._worths
         start = sums[first]
-        high = max(first + 1, bisect_right(sums, start + self._limit, first + 1, stop) - 1)
-        low = min(high, bisect_left(sums, start + goal * _FILLED_SIXTEENTHS // 16, first + 1, high + 1))
-        inside = worths[low : high + 1]
-        best = max(inside)
-        if inside.count(best) == 1:
-            return low + inside.index(best)
-        right = bisect_left(sums, start + goal, low, high + 1)
+        high = bisect_right(sums, start + self._limit, first + 1, stop) - 1
+        if high <= first + 1:
+            return first + 1
+        low = bisect_left(sums, start + goal * _FILLED_SIXTEENTHS // 16, first + 1, high)
+        best = max(worths[low : high + 1])
+        goal += start
+        right = bisect_left(sums, goal, low, high + 1)
         left = right - 1
         while right <= high and worths[right] != best:
             right += 1
         while left >= low and worths[left] != best:
             left -= 1
-        if left < low or (right <= high and sums[right] - start - goal < start + goal - sums[left]):
+        if left < low or (right <= high and sums[right] - goal < goal - sums[left]):
             return right
         return left
-
-    def _start(self, index: int) -> Start:
-        return Start(self._offsets[index], self._worths[index], self._sums[index])
 
 
 def _peaks(keys: Column, sums: Column, reach: int) -> Column:

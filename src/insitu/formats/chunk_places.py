@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from insitu.formats.byte_tables import is_one_of, translated
 from insitu.formats.chunk_tape import Stretch
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def within(stretch: Stretch, at: Column) -> Column:
 
 
 # Whether a place is a boundary inside a line is told by no more bytes on either side.
-_MARGIN: Final = 16
+_MARGIN: Final = 160
 
 
 class Near(NamedTuple):
@@ -141,13 +142,18 @@ def _blank(array: Bytes, lines: Column, sizes: Column) -> Mask:
     first = array[lines[:-1]]
     blank |= (sizes == 2) & (first == _CR)
     final = array[np.maximum(lines[1:] - 2, 0)]
-    doubtful = (sizes > 1) & (sizes <= _BLANK_MAX) & _table(b" \t")[first] & _table(b" \t\r")[final]
+    doubtful = (sizes > 1) & (sizes <= _BLANK_MAX) & is_one_of(first, b" \t") & is_one_of(final, b" \t\r")
     for line in np.flatnonzero(doubtful).tolist():
         blank[line] = not array[lines[line] : lines[line + 1]].tobytes().strip()
     return blank
 
 
 _UNDERLINES: Final = b"=-~^\"'*+#<>:._`"
+_ENDING: Final = b" \t\r\n\f\v"
+
+# Of an underline so many bytes are looked at; of so many lines at once.
+_UNDERLINE_MAX: Final = 128
+_BLOCK_LINES: Final = 1 << 12
 
 
 def _underlined(array: Bytes, lines: Column, behind: Column, sizes: Column) -> Mask:
@@ -159,21 +165,26 @@ def _underlined(array: Bytes, lines: Column, behind: Column, sizes: Column) -> M
     room = (at + 3 < len(array)) & (second < len(sizes))
     at = np.where(room, at, 0)
     mark = array[at]
-    found: Mask = room & (mark == array[at + 1]) & (mark == array[at + 2]) & _table(_UNDERLINES)[mark]
-    for index in np.flatnonzero(found).tolist():
-        line = int(second[index])
-        text = array[lines[line] : lines[line] + min(int(sizes[line]), 128)].tobytes().rstrip()
-        found[index] = not text.strip(text[:1])
+    found: Mask = room & (mark == array[at + 1]) & (mark == array[at + 2]) & is_one_of(mark, _UNDERLINES)
+    doubtful = np.flatnonzero(found)
+    at, sizes = at[doubtful], np.minimum(sizes[second[doubtful]], _UNDERLINE_MAX)
+    for start in range(0, len(doubtful), _BLOCK_LINES):
+        block = slice(start, start + _BLOCK_LINES)
+        found[doubtful[block]] = _are_of_one_mark(array, at[block], sizes[block])
     return found
 
 
-@cache
-def _table(members: bytes) -> Any:
+def _are_of_one_mark(array: Bytes, at: Column, sizes: Column) -> Mask:
+    """Which lines are their first byte over and over, but for white space at the end."""
     import numpy as np
 
-    table = np.zeros(256, np.bool_)
-    table[list(members)] = True
-    return table
+    columns = np.arange(int(sizes.max()))
+    lines = array[np.minimum(at[:, None] + columns, len(array) - 1)]
+    inside = columns < sizes[:, None]
+    marks = (lines == lines[:, :1]) & inside
+    white = is_one_of(lines.ravel(), _ENDING).reshape(lines.shape) | ~inside
+    one: Mask = (marks | white).all(axis=1) & ~(white[:, :-1] & marks[:, 1:]).any(axis=1)
+    return one
 
 
 _WHITE: Final = b"\t\n\r\f\v \0"
@@ -188,10 +199,9 @@ def word_places(stretch: Stretch) -> Column:
     """Where something follows white space, or a mark that separates."""
     import numpy as np
 
-    array = stretch.array
-    inside: Mask = _table(_BREAKS)[array[:-1]] & ~_table(_BREAKS)[array[1:]]
-    at = np.flatnonzero(inside) + 1
-    return np.asarray(at[(array[at] & 0xC0) != 0x80])
+    breaks = is_one_of(stretch.array, _BREAKS)
+    found: Column = np.flatnonzero(breaks[:-1] > breaks[1:]) + 1
+    return found
 
 
 def sentence_places(stretch: Stretch) -> Column:
@@ -200,11 +210,12 @@ def sentence_places(stretch: Stretch) -> Column:
 
     array = stretch.array
     at = word_places(stretch)
-    at = at[(at > 3) & _table(_WHITE)[array[at - 1]] & ~_table(_LOWER)[array[at]]]
+    at = at[at > 3]
+    at = at[is_one_of(array[at - 1], _WHITE) & ~is_one_of(array[at], _LOWER)]
     back = at - 2
-    back = back - _table(_WHITE)[array[back]]
-    back = back - _table(_CLOSERS)[array[back]]
-    found: Column = at[_table(_STOPS)[array[back]]]
+    back = back - is_one_of(array[back], _WHITE)
+    back = back - is_one_of(array[back], _CLOSERS)
+    found: Column = at[is_one_of(array[back], _STOPS)]
     wide = []
     if bool((array >= 0xE3).any()):
         data = array.tobytes()
@@ -228,23 +239,62 @@ def boundaries(array: Bytes) -> Mask:
     return np.asarray(free)
 
 
+# What is picked is told by eight bytes on either side, and by what is picked so far before it.
+_PICKING: Final = 8
+_APART_MAX: Final = 128
+
+# Of all places one in so many is hashed.
+_SIEVE_MAX: Final = 32
+
+
 def picked_places(stretch: Stretch, every: int) -> Column:
     """Places between characters that the bytes around them pick, one in ``every`` (a power of two)."""
     import numpy as np
 
-    at: Column = np.flatnonzero(boundaries(stretch.array))
-    return thinned(stretch, within(stretch, at), every)
+    array = stretch.array
+    free = boundaries(array)
+    sieve = min(every, _SIEVE_MAX)
+    if sieve > 1:
+        free &= _rolled(array) < 256 // sieve
+    return thinned(stretch, np.flatnonzero(free), every // sieve, every // 2)
 
 
-def thinned(stretch: Stretch, at: Column, every: int) -> Column:
-    """One of ``every`` places (a power of two), picked by the bytes around them; 1 or less: all."""
+def _rolled(array: Bytes) -> Bytes:
+    """A number for each place that depends on the eight bytes before it."""
     import numpy as np
 
-    if every <= 1:
-        return at
-    # Eight bytes on either side: what is alike over so many is picked alike.
-    found: Column = at[(_hashes(stretch.array, at, (-8, 8)) & np.uint64(every - 1)) == 0]
-    return found
+    # Sums of what a table makes of each byte, times odd powers: of two bytes, of four, of eight.
+    rolled = translated(array, _scattered()).copy()
+    for reach, factor in ((1, 0x6D), (2, 0x69), (4, 0x11)):
+        rolled[reach:] += rolled[:-reach] * np.uint8(factor)
+    rolled[1:] = rolled[:-1].copy()
+    return rolled
+
+
+@cache
+def _scattered() -> bytes:
+    """All bytes in another order, neighbours far apart."""
+    mixed = [(byte * 0xA7 + 0x3D) % 256 for byte in range(256)]
+    return bytes((byte ^ byte >> 4) * 0xB5 % 256 for byte in mixed)
+
+
+def thinned(stretch: Stretch, at: Column, every: int, apart: int) -> Column:
+    """One of ``every`` places (a power of two; 1: all), picked by the bytes around them.
+
+    Args:
+        apart: of places that follow one upon another within so many code units, only the first is taken:
+            where a text repeats itself they may be as dense as they like.
+    """
+    import numpy as np
+
+    if every > 1:
+        low, high = np.searchsorted(at, (_PICKING, len(stretch.array) - _PICKING + 1))
+        at = at[int(low) : int(high)]
+        # What is alike over so many bytes is picked alike.
+        at = at[(_hashes(stretch.array, at, (-_PICKING, _PICKING)) & np.uint64(every - 1)) == 0]
+    if len(at):
+        at = at[np.diff(at, prepend=at[0] - apart) >= min(apart, _APART_MAX)]
+    return within(stretch, at)
 
 
 def ranks(stretch: Stretch, at: Column) -> Column:

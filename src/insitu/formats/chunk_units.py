@@ -107,14 +107,15 @@ class Words:
         every: of the places in so many code units one is taken, about; a power of two. More are of no use.
     """
 
-    def __init__(self, every: int = 1) -> None:
+    def __init__(self, every: int) -> None:
         self._every = every
 
     def inside(self, stretch: Stretch, starts: Column, stops: Column) -> Places:
         """See ``Finer``."""
         there = near(stretch, starts, stops)
-        at = within(there.stretch, word_places(there.stretch))
-        return same_worth(there.back(thinned(there.stretch, at, self._every // _WORD_UNITS)), WORD)
+        at = word_places(there.stretch)
+        apart = min(self._every, max(_WORD_UNITS, self._every // 4))
+        return same_worth(there.back(thinned(there.stretch, at, self._every // _WORD_UNITS, apart)), WORD)
 
 
 class Picked:
@@ -136,7 +137,8 @@ class Picked:
 # About as long are words.
 _WORD_UNITS: Final = 8
 
-# A picked boundary comes so often within the budget that a piece without any is rare: e ** -16.
+# A picked boundary comes so often within the budget that a piece without any is rare: e ** -16 of those of
+# usual text.
 _PICKED_PART: Final = 16
 
 
@@ -144,10 +146,10 @@ def within_lines(budget: int) -> list[Finer]:
     """What cuts a line that is too large.
 
     Args:
-        budget: in whole units of any measure.
+        budget: in code units of usual text, about.
     """
     every = 1 << max(0, (budget // _PICKED_PART).bit_length() - 1)
-    return [Sentences(), Words(every), Words(), Picked(every)]
+    return [Sentences(), Words(every), Words(min(every, _WORD_UNITS)), Picked(every)]
 
 
 # Units

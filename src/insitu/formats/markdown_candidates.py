@@ -105,7 +105,7 @@ class Candidates(NamedTuple):
 
 
 def candidates(
-    view: memoryview, offset: int, before: int, size: int, encoding: str, *, first: bool, last: bool
+    view: memoryview, offset: int, before: int, size: int, encoding: str | None, *, first: bool, last: bool
 ) -> Candidates:
     """Finds what could matter in a window.
 
@@ -114,7 +114,7 @@ def candidates(
         offset: of ``view[0]`` in the document.
         before: how many bytes of context precede the window.
         size: of the window itself.
-        encoding: of the text, which titles are decoded by.
+        encoding: of the text, which titles are decoded by; None: no keys are made of them.
         first: whether the window starts where nothing is open, at the start of a line.
         last: whether the document ends where the view does.
 
@@ -162,7 +162,9 @@ def candidates(
     heads, levels, stops = heads[order], levels[order], lines.stops[tails[order]] + offset
     if len(heads) and heads[-1] == found.cut:
         stops[-1] = -1
-    keys, families = window_keys(view, lines.starts[heads], lines.ends[heads], encoding)
+    keys = families = np.zeros(len(heads), np.int64)
+    if encoding is not None:
+        keys, families = window_keys(view, lines.starts[heads], lines.ends[heads], encoding)
     return Candidates(
         line_count=high - low,
         starts=lines.starts[heads] + offset,

@@ -103,12 +103,12 @@ class Walk:
 
     Args:
         exact: settles what windows leave in doubt.
-        encoding: of the text.
+        encoding: of the text; None: no keys are made of titles.
         start: where the first window starts, nothing being open there.
         line: index of the line that starts there.
     """
 
-    def __init__(self, exact: Exact, encoding: str, start: int = 0, line: int = 0) -> None:
+    def __init__(self, exact: Exact, encoding: str | None, start: int = 0, line: int = 0) -> None:
         self.open = NO_LEAF
         """The fence or HTML block that is open behind the last window."""
         self._exact = exact
@@ -236,6 +236,8 @@ class Walk:
         return (*span, heading.level, line, *self._key(span))
 
     def _key(self, span: Span) -> tuple[int, int]:
+        if self._encoding is None:
+            return 0, 0
         head = self._exact.read(Span(span.start, min(span.stop, span.start + 2 * TITLE_BYTES_MAX)))
         return key(capped_title(head, span.size), self._encoding)
 

@@ -45,7 +45,7 @@ def code_kind(
         raise RequestError(
             f"There is no grammar for {language!r}.", hint=f"Languages: {', '.join(LANGUAGES)}."
         )
-    plain = IndentUnits(newline, budget.most)
+    plain = IndentUnits(newline, budget.units)
     if language is None:
         notes.append("its name tells no language, so it is cut by blank lines and indentation")
         return Kind("code", encoding, newline, plain, tuple(notes))
@@ -57,7 +57,7 @@ def code_kind(
             "so it is cut by blank lines and indentation"
         )
         return Kind("code", encoding, newline, plain, tuple(notes))
-    units = _Parts(source.reader, parser, newline, budget.most)
+    units = _Parts(source.reader, parser, newline, budget)
     if not units.begins_well():
         notes.append(f"it does not parse as {language}, so it is cut by blank lines and indentation")
         return Kind("code", encoding, newline, plain, tuple(notes))
@@ -67,11 +67,11 @@ def code_kind(
 class _Parts(CodeUnits):
     """Code, parsed part by part as it is asked for."""
 
-    def __init__(self, reader: Reader, parser: Any, newline: int, budget: int) -> None:
-        super().__init__(newline, budget)
+    def __init__(self, reader: Reader, parser: Any, newline: int, budget: Budget) -> None:
+        super().__init__(newline, budget.units)
         self._reader = reader
         self._parser = parser
-        self._budget = budget
+        self._large = budget.most
         self._parsed = 0
 
     def begins_well(self) -> bool:
@@ -92,7 +92,7 @@ class _Parts(CodeUnits):
             stop = found.end() if found else max(code.rfind(b"\n"), code.rfind(b"\r")) + 1
             code = code[: stop or len(code)]
         self._parsed += len(code)
-        made = parsed(self._parser, code, self._budget)
+        made = parsed(self._parser, code, self._large)
         if made is None:
             # Without a parser: outermost lines behind blank ones.
             at = [found.end() for found in _BEHIND_BLANK.finditer(code)]

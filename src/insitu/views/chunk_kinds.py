@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from insitu.core.spans import Span
 from insitu.errors import RequestError
@@ -14,6 +14,9 @@ from insitu.views.chunk_options import Budget
 from insitu.views.csv_sniffing import Given, sniffed
 from insitu.views.readable import Readable
 from insitu.views.streaming import Source
+
+if TYPE_CHECKING:
+    from insitu.formats.cells import Mask
 
 KINDS: Final = ("auto", "markdown", "text", "code", "csv", "jsonl", "json", "log")
 
@@ -41,22 +44,20 @@ class Kind:
         self.newline = newline
         self.units = units
         self.notes = notes
-        self._end = bytes((newline,))
         unit = unit_of(encoding)
-        self._wide = f"{'>' if encoding.endswith('be') else '<'}u{unit}" if unit > 1 else ""
+        self._unit_type = f"{'>' if encoding.endswith('be') else '<'}u{unit}"
 
-    def line_ends(self, data: bytes) -> tuple[int, bool]:
-        """How many lines end in some bytes, and whether one does with the last of them."""
-        if not self._wide:
-            return data.count(self._end), data.endswith(self._end)
+    def line_ends(self, data: bytes) -> Mask:
+        """Which code units end lines."""
         import numpy as np
 
-        units = np.frombuffer(data, self._wide, len(data) // int(self._wide[-1]))
-        return int((units == self.newline).sum()), bool(len(units) and units[-1] == self.newline)
+        kind = np.dtype(self._unit_type)
+        ends: Mask = np.frombuffer(data, kind, len(data) // kind.itemsize) == self.newline
+        return ends
 
-    def path_at(self, offset: int) -> tuple[str, ...]:
-        """The headings an offset stands under. Offsets come in order."""
-        return ()
+    def paths(self, offsets: list[int]) -> list[tuple[str, ...]]:
+        """The headings that some offsets stand under. Offsets come in order."""
+        return [()] * len(offsets)
 
     @property
     def header(self) -> Span | None:
@@ -101,7 +102,7 @@ def open_kind(source: Readable, budget: Budget, name: str, language: str | None)
         notes.append(f"in {encoding} it is cut as text: {name} is scanned byte by byte")
         name = "text"
     newline = _newline(sample, encoding, more)
-    most = budget.most
+    most = budget.units
     if name == "markdown":
         return MarkdownKind(source, encoding, newline, most, tuple(notes))
     if name == "code":

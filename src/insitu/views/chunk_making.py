@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import repeat
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from insitu.core.spans import Span
+from insitu.formats.byte_tables import counts_before
 from insitu.formats.chunk_context import context_after, context_before
-from insitu.formats.chunk_groups import Start
+from insitu.formats.chunk_groups import Starts
 from insitu.formats.chunk_measures import Count
 from insitu.formats.chunk_narrow import unit_of
 from insitu.formats.chunk_places import UNIT
@@ -16,89 +19,118 @@ from insitu.views.chunk_kinds import Kind
 from insitu.views.chunk_options import Budget
 from insitu.views.readable import Readable
 
+if TYPE_CHECKING:
+    from insitu.formats.cells import Column, Mask
+
 # Chunks are made from reads of about so many bytes, unless one of them is longer.
 _READ_BYTES: Final = 1 << 20
 
-_Bounds = tuple[Start, int, int, bool]
-"""Where a chunk starts; its stop, in bytes; its size, in shares; whether its end cuts a unit."""
+# Makes a span of a pair, in a third of the time.
+_SPAN: Final = partial(tuple.__new__, Span)
+
+
+class _Bounds(NamedTuple):
+    """Neighbouring chunks, as columns."""
+
+    starts: Column
+    stops: Column
+    """In bytes, as the starts."""
+    sizes: Column
+    """In whole units of the budget."""
+    splits: Mask
+    """Whether they have only a part of a unit."""
+
+    def part(self, first: int, stop: int) -> _Bounds:
+        """Some of them."""
+        part = slice(first, stop)
+        return _Bounds(self.starts[part], self.stops[part], self.sizes[part], self.splits[part])
 
 
 class Maker:
     """Makes the chunks of a content."""
 
     def __init__(self, source: Readable, budget: Budget, kind: Kind) -> None:
-        from xxhash import xxh3_64_hexdigest, xxh3_64_intdigest
-
         self._source = source
         self._reader = source.reader
         self._budget = budget
         self._kind = kind
-        self._records = kind.units.records
         self._unit = unit_of(kind.encoding)
         self._number = 0
         self._line = 1
-        self._hash_of: Callable[[bytes], int] = xxh3_64_intdigest
-        self._hexadecimal: Callable[..., str] = xxh3_64_hexdigest
         # The headings of the last chunk, and what their hash makes of the hashes of chunks.
         self._path: tuple[str, ...] | None = None
         self._seed = 0
 
-    def chunks(self, starts: Iterable[tuple[list[Start], int]], overlap: int) -> Iterator[Chunk]:
+    def chunks(self, starts: Iterable[tuple[Starts, int]], overlap: int) -> Iterator[Chunk]:
         """Yields the chunks that start there, each with its context.
 
         Args:
             starts: batches, each with the size of all up to then; the last one is followed by the end.
         """
         made = self._made(self._bounds(starts))
-        return self._with_context(made, overlap) if overlap else (chunk for chunk, _ in made)
+        return self._with_context(made, overlap) if overlap else made
 
-    def _bounds(self, starts: Iterable[tuple[list[Start], int]]) -> Iterator[list[_Bounds]]:
+    def _bounds(self, starts: Iterable[tuple[Starts, int]]) -> Iterator[_Bounds]:
         """Yields batches of chunks as their bounds."""
-        held: Start | None = None
-        total = 0
+        import numpy as np
+
+        none = np.zeros(0, np.int64)
+        held, total = Starts(none, none, none), 0
         for batch, reached in starts:
             total = reached
-            found: list[_Bounds] = []
-            for start in batch:
-                if held is not None:
-                    stop = start.offset * self._unit
-                    found.append((held, stop, start.sum - held.sum, start.worth < UNIT))
-                held = start
-            if found:
-                yield found
-        if held is not None:
-            yield [(held, self._source.size, total - held.sum, False)]
+            joined = held.then(batch)
+            held = Starts(*(column[-1:] for column in joined))
+            if len(joined.offsets) > 1:
+                yield self._between(joined)
+        if len(held.offsets):
+            end = Starts(held.offsets, np.full(1, UNIT), np.full(1, total))
+            last = self._between(held.then(end))
+            yield last._replace(stops=np.full(1, self._source.size))
         elif self._source.size:
             # Less than a code unit.
-            yield [(Start(0, UNIT, 0), self._source.size, self._source.size, False)]
+            size = np.full(1, self._source.size)
+            yield _Bounds(size - size, size, size, np.full(1, False))
 
-    def _made(self, batches: Iterable[list[_Bounds]]) -> Iterator[tuple[Chunk, bytes]]:
-        unit, count = self._unit, self._budget.measure.counter
+    def _between(self, starts: Starts) -> _Bounds:
+        """What lies between neighbouring starts."""
+        import numpy as np
+
+        offsets = starts.offsets * self._unit
+        sizes = -(-np.diff(starts.sums) // self._budget.measure.shares)
+        cut = starts.worths < UNIT
+        return _Bounds(offsets[:-1], offsets[1:], sizes, cut[:-1] | cut[1:])
+
+    def _made(self, batches: Iterable[_Bounds]) -> Iterator[Chunk]:
+        import numpy as np
+
+        count = self._budget.measure.counter
         for batch in batches:
             at = 0
-            while at < len(batch):
-                low = batch[at][0].offset * self._unit
-                stop = at + 1
-                while stop < len(batch) and batch[stop][1] - low <= _READ_BYTES:
-                    stop += 1
-                data = self._reader.read(low, batch[stop - 1][1] - low)
-                for start, end, size, cut in batch[at:stop]:
-                    first = start.offset * unit
-                    own = data[first - low : end - low]
-                    split = cut or start.worth < UNIT
-                    if count is None:
-                        yield self._chunk(Span(first, end), own, size, split), own
-                    else:
-                        yield from self._fitting(first, own, split, count)
+            while at < len(batch.starts):
+                low = int(batch.starts[at])
+                stop = max(at + 1, int(np.searchsorted(batch.stops, low + _READ_BYTES, "right")))
+                bounds = batch.part(at, stop)
+                data = self._reader.read(low, int(bounds.stops[-1]) - low)
+                if count is not None:
+                    bounds = self._fitting(data, bounds, count)
+                yield from self._chunks(data, low, bounds)
                 at = stop
 
-    def _fitting(self, offset: int, data: bytes, split: bool, count: Count) -> Iterator[tuple[Chunk, bytes]]:
-        """Yields a chunk as somebody else counts it; where they find it too large, its parts instead."""
-        while data:
-            part, size = self._counted(data, count)
-            split = split or part < len(data)
-            yield self._chunk(Span(offset, offset + part), data[:part], size, split), data[:part]
-            offset, data = offset + part, data[part:]
+    def _fitting(self, data: bytes, bounds: _Bounds, count: Count) -> _Bounds:
+        """Chunks as somebody else counts them; of those that they find too large, the parts instead."""
+        import numpy as np
+
+        parts: list[tuple[int, int, int, bool]] = []
+        low = int(bounds.starts[0])
+        for start, stop, _, split in zip(*(column.tolist() for column in bounds), strict=True):
+            left = data[start - low : stop - low]
+            while left:
+                part, size = self._counted(left, count)
+                split = split or part < len(left)
+                parts.append((start, start + part, size, split))
+                start, left = start + part, left[part:]
+        starts, stops, sizes, splits = np.array(parts, np.int64).T
+        return _Bounds(starts, stops, sizes, splits.astype(np.bool_))
 
     def _counted(self, data: bytes, count: Count) -> tuple[int, int]:
         """How many of the first bytes fit the budget as it is counted, and how much that is."""
@@ -115,41 +147,71 @@ class Maker:
                 return part, size
             part = found
 
-    def _chunk(self, span: Span, data: bytes, size: int, split: bool) -> Chunk:
-        kind, shares = self._kind, self._budget.measure.shares
-        ended, terminated = kind.line_ends(data)
-        first = self._line
-        self._line += ended
-        self._number += 1
-        path = kind.path_at(span.start)
-        if path is not self._path:
-            self._path = path
-            self._seed = self._hash_of("\n".join(path).encode("utf-8", "surrogateescape"))
-        records = self._records
+    def _chunks(self, data: bytes, low: int, bounds: _Bounds) -> Iterator[Chunk]:
+        """Makes chunks whose bytes are all there, while they are asked for.
+
+        Args:
+            low: where the bytes start.
+        """
+        from xxhash import xxh3_64_hexdigest
+
+        kind, records = self._kind, self._kind.units.records
+        spans = list(zip(bounds.starts.tolist(), bounds.stops.tolist(), strict=True))
+        parts = [data[start - low : stop - low] for start, stop in spans]
+        paths = kind.paths([start for start, _ in spans])
         header = kind.header
-        whole = -(-size // shares)
-        return Chunk(
-            self._source,
-            self._number,
-            span,
-            (first, max(first, self._line - terminated)),
-            None if records is None else records.numbers(span.start, span.stop),
-            path,
-            whole,
-            self._hexadecimal(data),
-            self._hexadecimal(data, self._seed),
-            None if header is None or span.start < header.stop else header,
-            split,
-            whole > self._budget.most,
+        first, self._number = self._number + 1, self._number + len(spans)
+        return map(
+            Chunk,
+            repeat(self._source),
+            range(first, first + len(spans)),
+            map(_SPAN, spans),
+            self._lines(data, (bounds.stops - low) // self._unit),
+            repeat(None) if records is None else [records.numbers(*span) for span in spans],
+            paths,
+            bounds.sizes.tolist(),
+            map(xxh3_64_hexdigest, parts),
+            map(xxh3_64_hexdigest, parts, self._seeds(paths)),
+            repeat(None)
+            if header is None
+            else [header if start >= header.stop else None for start, _ in spans],
+            bounds.splits.tolist(),
+            (bounds.sizes > self._budget.most).tolist(),
         )
 
-    def _with_context(self, made: Iterator[tuple[Chunk, bytes]], overlap: int) -> Iterator[Chunk]:
+    def _lines(self, data: bytes, stops: Column) -> Iterator[tuple[int, int]]:
+        """Numbers of the first and the last line of each chunk.
+
+        Args:
+            stops: of the chunks, in code units of their bytes.
+        """
+        import numpy as np
+
+        ends = self._kind.line_ends(data)
+        behind = counts_before(ends, stops) + self._line
+        firsts = np.concatenate(([self._line], behind[:-1]))
+        self._line = int(behind[-1])
+        terminated = np.concatenate(([False], ends))[stops]
+        return zip(firsts.tolist(), (behind - terminated).tolist(), strict=True)
+
+    def _seeds(self, paths: list[tuple[str, ...]]) -> Iterator[int]:
+        """What the hash makes of each path; neighbours mostly share one."""
+        from xxhash import xxh3_64_intdigest
+
+        for path in paths:
+            if path is not self._path:
+                self._path = path
+                self._seed = xxh3_64_intdigest("\n".join(path).encode("utf-8", "surrogateescape"))
+            yield self._seed
+
+    def _with_context(self, made: Iterator[Chunk], overlap: int) -> Iterator[Chunk]:
         """Adds what surrounds each chunk, from its neighbours."""
         held: Chunk | None = None
         known = b""
         measure, limit = self._budget.measure, overlap * self._budget.measure.shares
         kind = self._kind
-        for chunk, data in made:
+        for chunk in made:
+            data = self._reader.read(chunk.span.start, chunk.span.size)
             if held is not None:
                 held.after_bytes = context_after(data, kind.encoding, measure, limit, kind.newline)
                 yield held

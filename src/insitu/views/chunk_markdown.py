@@ -34,8 +34,11 @@ _TIE_BYTES_MAX: Final = 64
 # Headings are read in blocks of so many bytes.
 _BLOCK_BYTES: Final = 32 << 10
 
-# The usual heading; all others are looked at with care.
-_PLAIN: Final = re.compile(rb"#{1,6} ([^#\s](?:[^#\r\n]*[^#\s])?)\r?\n?")
+# The usual headings; all others are looked at with care.
+_PLAIN: Final = re.compile(
+    rb"#{1,6} ([^#\s](?:[^#\r\n]*[^#\s])?)\r?\n?"
+    rb"|([A-Za-z](?:[^\r\n]*[^\s])?)\r?\n(?:=+|-+)\r?\n?"
+)
 
 _LEVELS: Final = 6
 _WORTH_LEVEL: Final = 10
@@ -46,13 +49,13 @@ class MarkdownUnits(Scanned):
 
     records: Records | None = None
 
-    def __init__(self, reader: Reader, encoding: str, newline: int, budget: int) -> None:
+    def __init__(self, reader: Reader, newline: int, budget: int) -> None:
         import numpy as np
 
         super().__init__()
         self._reader = reader
         front, begin = beginning(reader)
-        self._batches = Scan(reader, encoding, begin).batches()
+        self._batches = Scan(reader, None, begin).batches()
         self._seen = 0
         self.headings: deque[tuple[int, int, int]] = deque()
         """Start, stop and level of those that were found, until they are taken."""
@@ -141,25 +144,38 @@ class MarkdownKind(Kind):
     def __init__(
         self, source: Readable, encoding: str, newline: int, budget: int, notes: tuple[str, ...]
     ) -> None:
-        super().__init__(
-            "markdown", encoding, newline, MarkdownUnits(source.reader, encoding, newline, budget), notes
-        )
+        super().__init__("markdown", encoding, newline, MarkdownUnits(source.reader, newline, budget), notes)
         self._codec = source.text.name, source.text.errors
-        self._path: list[tuple[int, str]] = []
+        # The headings of the path: their levels; their titles, or where they start and stop.
+        self._levels: list[int] = []
+        self._known: list[str | tuple[int, int]] = []
         self._titles: tuple[str, ...] = ()
 
-    def path_at(self, offset: int) -> tuple[str, ...]:
+    def paths(self, offsets: list[int]) -> list[tuple[str, ...]]:
         """See ``Kind``."""
-        headings, path = self.units.headings, self._path
-        if not headings or headings[0][0] > offset:
-            return self._titles
+        headings = self.units.headings
+        found = []
+        for offset in offsets:
+            if headings and headings[0][0] <= offset:
+                self._pass_to(offset)
+            found.append(self._titles)
+        return found
+
+    def _pass_to(self, offset: int) -> None:
+        """Takes the headings up to an offset into the path; reads the titles of those that stay in it."""
+        headings, levels, titles = self.units.headings, self._levels, self._known
         while headings and headings[0][0] <= offset:
             start, stop, level = headings.popleft()
-            while path and path[-1][0] >= level:
-                path.pop()
-            head = self.units.bytes_at(start, min(stop - start, 2 * TITLE_BYTES_MAX))
-            plain = _PLAIN.fullmatch(head)
-            title = plain[1] if plain else capped_title(head, stop - start)
-            path.append((level, title.decode(*self._codec)))
-        self._titles = tuple([title for _, title in path])
-        return self._titles
+            while levels and levels[-1] >= level:
+                levels.pop()
+                titles.pop()
+            levels.append(level)
+            titles.append((start, stop))
+        self._titles = tuple([title if isinstance(title, str) else self._title(*title) for title in titles])
+        titles[:] = self._titles
+
+    def _title(self, start: int, stop: int) -> str:
+        head = self.units.bytes_at(start, min(stop - start, 2 * TITLE_BYTES_MAX))
+        plain = _PLAIN.fullmatch(head)
+        title = plain[plain.lastindex or 0] if plain else capped_title(head, stop - start)
+        return title.decode(*self._codec)

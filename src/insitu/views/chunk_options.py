@@ -47,6 +47,11 @@ class Budget:
         """The budget in shares of the measure."""
         return self.most * self.measure.shares
 
+    @property
+    def units(self) -> int:
+        """The budget in code units of usual text, about."""
+        return self.most * self.measure.usual_units
+
     def checked_overlap(self, overlap: int) -> int:
         """An overlap that fits the budget.
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from insitu.core.protocols import Cancel, Progress
 from insitu.errors import CancelledError
-from insitu.formats.chunk_groups import Chooser, Start
+from insitu.formats.chunk_groups import Chooser, Starts
 from insitu.formats.chunk_narrow import unit_of
 from insitu.formats.chunk_pieces import Cutter
 from insitu.formats.chunk_tape import Tape
@@ -79,7 +79,7 @@ class Chunks:
         maker = Maker(self._source, self.budget, kind)
         return maker.chunks(self._starts(kind), self._overlap)
 
-    def _starts(self, kind: Kind) -> Iterator[tuple[list[Start], int]]:
+    def _starts(self, kind: Kind) -> Iterator[tuple[Starts, int]]:
         """Yields the starts of chunks, batch by batch, and how much there was up to then, in shares."""
         source, budget = self._source, self.budget
         tape = Tape(kind.encoding)

@@ -31,7 +31,7 @@ class Scan:
     """The headings of a document from a place on, window by window.
 
     Args:
-        encoding: of the text.
+        encoding: of the text; None: no keys are made of titles.
         start: the start of a line before which nothing is open.
         line: its index.
         near: few windows will be asked for.
@@ -40,7 +40,7 @@ class Scan:
     def __init__(
         self,
         reader: Reader,
-        encoding: str,
+        encoding: str | None,
         start: int = 0,
         line: int = 0,
         *,

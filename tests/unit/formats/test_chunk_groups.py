@@ -38,16 +38,16 @@ def test_groups_are_those_of_cutting_at_the_highest_boundary(seed: int) -> None:
     worths = [random_.choice((100, 100, 100, 120, 140)) for _ in range(count)]
     ranks = random_.sample(range(1 << 40), count)
     chooser = Chooser(limit)
-    found, offset = [], 0
+    starts: list[int] = []
+    offset = 0
     index = 0
     while index < count:
         step = random_.randrange(1, 50)
         part = slice(index, index + step)
-        found += chooser.feed(_pieces(sizes[part], worths[part], ranks[part], index, offset))
+        starts += chooser.feed(_pieces(sizes[part], worths[part], ranks[part], index, offset)).sums.tolist()
         offset += sum(sizes[part])
         index += step
-    found += chooser.close()
-    starts = [start.sum for start in found]
+    starts += chooser.close().sums.tolist()
     assert starts == sorted(set(starts))
     assert starts[0] == 0
     assert all(b - a <= limit for a, b in zip(starts, [*starts[1:], sum(sizes)], strict=True))
@@ -64,4 +64,4 @@ def test_groups_are_those_of_cutting_at_the_highest_boundary(seed: int) -> None:
 def test_a_chunk_ends_at_the_boundary_worth_most() -> None:
     chooser = Chooser(10)
     found = chooser.feed(_pieces([3] * 6, [100, 100, 140, 100, 100, 100], [1, 2, 3, 4, 5, 6], 0, 0))
-    assert [start.sum for start in [*found, *chooser.close()]] == [0, 6, 12]
+    assert found.then(chooser.close()).sums.tolist() == [0, 6, 12]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +14,7 @@ from insitu.formats.chunk_places import (
     PARAGRAPH,
     SECTION,
     paragraph_places,
+    picked_places,
     sentence_places,
     word_places,
 )
@@ -38,6 +40,8 @@ PARAGRAPHS = {
     "a\n\nTitle\n=====\nb": [("Title\n=====\nb", SECTION)],
     "a\n\nb\n---x\n": [("b\n---x\n", PARAGRAPH)],
     "\n\na": [("a", PARAGRAPH)],
+    "a\n\nTitle\n===== \t\r\nb": [("Title\n===== \t\r\nb", SECTION)],
+    "a\n\nTitle\n== ==\nb": [("Title\n== ==\nb", PARAGRAPH)],
 }
 
 
@@ -84,3 +88,16 @@ def test_what_is_no_text_is_marked_and_each_byte_a_character() -> None:
 def test_a_character_cut_short_is_left_for_later() -> None:
     assert narrow(b"a\xe6\xbc", "utf-8", last=False)[1] == 1
     assert narrow(b"a\xe6\xbc", "utf-8", last=True)[0].tolist() == [0x61, 0xFF, 0xFF]
+
+
+@pytest.mark.parametrize("text", ["ab" * 3000, "a" * 6000, "0123456" * 900, "\0" * 6000, "\u00e9" * 3000])
+def test_what_repeats_itself_has_few_picked_places(text: str) -> None:
+    assert len(picked_places(_stretch(text), 64)) <= 6000 // 32
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_about_one_place_in_so_many_is_picked(seed: int) -> None:
+    text = random.Random(seed).randbytes(20_000).hex()
+    at = picked_places(_stretch(text), 64)
+    assert len(text) / 64 / 2 < len(at) < len(text) / 64 * 2
+    assert int(np.diff(at).min()) >= 32
