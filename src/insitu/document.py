@@ -13,7 +13,6 @@ from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel, Progress, Reader
 from insitu.core.sequence import Sequence
 from insitu.engine.commit import Receipt
-from insitu.engine.index import LineIndex
 from insitu.engine.recover import recover
 from insitu.engine.session import Held, generation, past, snapshot, writing
 from insitu.engine.site import Site
@@ -28,6 +27,7 @@ from insitu.views.raw import RawFile
 from insitu.views.text import Encoding, checked_codec, encoding_of, named_encoding
 
 if TYPE_CHECKING:
+    from insitu.engine.growing_index import GrowingIndex
     from insitu.views.csv import Csv
     from insitu.views.json import Json
     from insitu.views.jsonl import Jsonl
@@ -66,6 +66,8 @@ class Document(Editable):
         self.read_only = read_only
         self.policy = policy or Policy()
         self.lock_timeout_s = lock_timeout_s
+        self.cancel = cancel
+        """Asked while lines are counted for the first time: a question about them is a read of the file."""
         self._named = None if encoding is None else checked_codec(encoding)
         self._text: Encoding | None = None
         self._held: Held | None = None
@@ -88,7 +90,7 @@ class Document(Editable):
         self._sources = Sources(self.site.volume)
         self.sequence = Sequence(self._base.size)
         self._content = Content(self._base, self.sequence, self._sources.open)
-        self._index: LineIndex | None = None
+        self._index: GrowingIndex | None = None
         self._lines: Lines | None = None
 
     # What it is
@@ -210,12 +212,12 @@ class Document(Editable):
         """Another file that pasted pieces come from, as it was when it was first asked for."""
         return self._sources.open(path)
 
-    def line_index(self, progress: Progress | None = None, cancel: Cancel | None = None) -> LineIndex:
-        """The index of the base's lines: as kept beside the file and brought up to date, else built."""
+    def line_index(self) -> GrowingIndex:
+        """The index of the base's lines: as kept beside the file, and made further as it is asked."""
         if self._index is None:
-            from insitu.engine.kept_index import line_index
+            from insitu.engine.growing_index import GrowingIndex
 
-            self._index = line_index(self.site, self._base, self.policy, progress, cancel)
+            self._index = GrowingIndex(self.site, self._base, self.policy, self.cancel)
         return self._index
 
     def map(self, dtype: Any = None) -> Any:

@@ -141,6 +141,13 @@ class LimitError(RequestError):
     code = "limit"
 
 
+class TimeLimitError(LimitError):
+    """The time that a call may take was up. What it found is kept: the same call goes on from there."""
+
+    code = "time-limit"
+    retryable = True
+
+
 class NoPlanError(RequestError):
     """No planner can carry out the patch on this storage under this policy; reasons are in ``facts``."""
 

@@ -46,7 +46,7 @@ def open(
         encoding: codec of its text; None means as the file tells.
         lock_timeout_s: how long ``commit`` (and ``locked``) waits for the lock.
         locked: takes the lock now and holds it until the document is closed.
-        cancel: asked while ``locked`` waits for the lock.
+        cancel: asked while ``locked`` waits for the lock, and while lines are counted.
         at: opens, only for reading, what the file was after this operation; 0 is the original.
 
     Raises:

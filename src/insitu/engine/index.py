@@ -22,7 +22,7 @@ from insitu.errors import InternalError, SpanError, StaleError
 from insitu.formats.lines import LF, NEWLINES
 from insitu.storage.base import Volume
 
-LINES_LAYOUT: Final = Layout(b"insitu-l", 1, frozenset(map(ord, NEWLINES)), Granules)
+LINES_LAYOUT: Final = Layout(b"insitu-l", 2, frozenset(map(ord, NEWLINES)), Granules)
 """How it is saved; the mark is the newline."""
 
 
@@ -120,6 +120,13 @@ class LineIndex:
             message = f"There is no line end {number}; the file has {self.count}."
             raise SpanError(message, number=number, count=self.count)
         return next(self._ends_from(number))
+
+    def find_end(self, number: int, stop: int) -> int | None:
+        """As ``end_offset``; None where there are fewer before ``stop``."""
+        if number > self.count:
+            return None
+        end = self.end_offset(number)
+        return end if end <= stop else None
 
     def span_of(self, index: int) -> Span:
         """The span of a line, its ending included; raises as ``spans``."""

@@ -117,7 +117,12 @@ def line_index(
     progress: Progress | None = None,
     cancel: Cancel | None = None,
 ) -> LineIndex:
-    """The index of a snapshot's lines; raises and costs as ``kept``."""
+    """The index of all lines of a snapshot; raises and costs as ``kept``."""
+    return kept(site, base, policy, line_kind(site, base), progress, cancel)
+
+
+def line_kind(site: Site, base: Snapshot) -> Kind[LineIndex]:
+    """How the index of a snapshot's lines is kept."""
 
     @cache
     def newline() -> bytes:
@@ -130,8 +135,7 @@ def line_index(
         index = LineIndex.load(volume, path, reader, stamp)
         return index if index is not None and index.newline == newline() else None
 
-    kind = Kind(site.line_index, b"", build, LINES_LAYOUT.saved_stamp, load)
-    return kept(site, base, policy, kind, progress, cancel)
+    return Kind(site.line_index, b"", build, LINES_LAYOUT.saved_stamp, load)
 
 
 def kept(
@@ -154,18 +158,40 @@ def kept(
     certain = settled(base.generation.mtime_ns)  # asked before the first read
     if base.size < SAVED_FROM_BYTES:
         return kind.build(base, progress, cancel)
-    saved = _saved(site, base, kind)
-    index = None
-    if saved is not None:
-        index, then = saved
-        if then == base.generation:
-            return index
-        index = None if base.overtaken else _carried(site, base, index, then, progress, cancel)
+    index, saved = _known(site, base, kind, progress, cancel)
     if index is None:
         index = kind.build(base, progress, cancel)
-    if certain and policy.history > 0:
-        _save(site, base, kind, index)
+    elif index.size < base.size:
+        index = index.extended(base, progress=progress, cancel=cancel)
+    elif saved:
+        return index
+    if certain:
+        save_kept(site, base, policy, kind, index)
     return index
+
+
+def kept_part(site: Site, base: Snapshot, policy: Policy, kind: Kind[I], cancel: Cancel | None) -> I | None:
+    """The index of the first bytes of a snapshot, as far as it is kept; None where nothing is."""
+    certain = settled(base.generation.mtime_ns)
+    if base.size < SAVED_FROM_BYTES:
+        return None
+    index, saved = _known(site, base, kind, None, cancel)
+    if index is not None and not saved and certain:
+        save_kept(site, base, policy, kind, index)
+    return index
+
+
+def _known(
+    site: Site, base: Snapshot, kind: Kind[I], progress: Progress | None, cancel: Cancel | None
+) -> tuple[I | None, bool]:
+    """The index of a snapshot or of its first bytes, from what is kept; and whether it is saved as it is."""
+    saved = _saved(site, base, kind)
+    if saved is None:
+        return None, False
+    index, then = saved
+    if then == base.generation:
+        return index, True
+    return None if base.overtaken else _carried(site, base, index, then, progress, cancel), False
 
 
 def coarse(blocks: Iterable[Block], near_bytes: int) -> Iterator[Change]:
@@ -268,15 +294,25 @@ def _carried(
     if led is None:
         return None
     changes, size = led
+    appended = size < now.size
+    part = index.size < then.size
+    if part:
+        # It knows the first bytes only, and what changed behind them is nothing to it.
+        changes = [change for change in changes if change.start < index.size]
+        if changes and changes[-1].stop > index.size:
+            return None
+        size = index.size + sum(change.new_size - (change.stop - change.start) for change in changes)
     # Every change costs the granule around it, too. Past half of the file, all of it is read in less time.
     if sum(change.new_size + GRANULE_BYTES for change in changes) > now.size // 2:
         return None
-    if not _recognized(base, index.samples, changes, appended=size < now.size):
+    if not _recognized(base, index.samples, changes, appended=appended):
         return None
     ours = base if size == now.size else base.cut(size)
     try:
         patched = index.patched([block_of(changes)], ours, cancel=cancel)
-        return patched.extended(base, progress=progress, cancel=cancel) if size < now.size else patched
+        return (
+            patched if base.size == size or part else patched.extended(base, progress=progress, cancel=cancel)
+        )
     except FormatError:
         return None  # what was appended may have mended it
 
@@ -332,8 +368,10 @@ def _same_or_appended(left: State, now: Generation) -> bool:
     return inode == now.inode and (same or (size < now.size and mtime_ns < now.mtime_ns))
 
 
-def _save(site: Site, base: Snapshot, kind: Kind[I], index: I) -> None:
+def save_kept(site: Site, base: Snapshot, policy: Policy, kind: Kind[I], index: I) -> None:
     """Saves the index, if it is of one generation throughout and there is a place for it."""
+    if policy.history <= 0:
+        return
     with suppress(StorageError, RequestError, StaleError):
         data = index.to_bytes(base.generation.token.encode() + kind.suffix)
         status = base.file.stat()

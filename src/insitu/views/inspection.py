@@ -67,7 +67,7 @@ def info(site: Site, policy: Policy) -> dict[str, Any]:
 def kept_line_count(site: Site, base: Snapshot) -> int | None:
     """How many lines there are, where an index of this generation is kept."""
     index = LineIndex.load(site.volume, site.line_index, base, base.generation.token.encode())
-    return None if index is None else index.line_count
+    return None if index is None or index.size < base.size else index.line_count
 
 
 def _endings(sample: bytes) -> dict[str, int]:

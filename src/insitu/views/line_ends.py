@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from typing import Final, Protocol
 
 from insitu.core.pieces import Content, Copy, Fill, Kept, Literal
-from insitu.core.protocols import Reader
+from insitu.core.protocols import Cancel, Reader
 from insitu.core.spans import Span
 from insitu.engine.index import LineIndex
 from insitu.errors import TextError
@@ -23,6 +23,24 @@ SHORT_BYTES: Final = 64 << 10
 _REMEMBERED: Final = 4096
 
 
+class Ends(Protocol):
+    """An index of line ends."""
+
+    @property
+    def newline(self) -> bytes:
+        """The byte that ends lines."""
+        ...
+
+    # Parameters without names: an index may call them what it likes.
+    def ends_before(self, offset: int, /) -> int:
+        """How many line ends lie before an offset."""
+        ...
+
+    def find_end(self, number: int, stop: int, /) -> int | None:
+        """The offset just after a line end, counted from 1; None where there are fewer before ``stop``."""
+        ...
+
+
 class Indexed(Protocol):
     """What counting needs of a document."""
 
@@ -31,8 +49,13 @@ class Indexed(Protocol):
         """The bytes under the pending edits."""
         ...
 
-    def line_index(self) -> LineIndex:
+    def line_index(self) -> Ends:
         """The index of the base, made when first asked for."""
+        ...
+
+    @property
+    def cancel(self) -> Cancel | None:
+        """Asked while line ends are counted."""
         ...
 
     # A parameter without name: documents may call it what they like.
@@ -61,10 +84,11 @@ class LineEnds:
     def _base_stretch(self) -> _Stretch:
         if self._unit > 1:
             # Kept indexes are of bytes.
-            return _Stretch(Span(0, self._base.size), _index_of(self._base, self.newline), self._unit)
+            index: Ends = _index_of(self._base, self.newline, self._document.cancel)
+            return _Stretch(Span(0, self._base.size), index, self._unit)
         index = self._document.line_index()
         if index.newline != self.newline:
-            index = LineIndex.build(self._base, self.newline)
+            index = _index_of(self._base, self.newline, self._document.cancel)
         return _Stretch(Span(0, self._base.size), index)
 
     def count(self, content: Content) -> int:
@@ -122,7 +146,7 @@ class LineEnds:
         known = next((stretch for stretch in stretches if stretch.span.holds(content.span)), None)
         if known is None:
             pasted = Part(self._reader_of(content), content.span)
-            known = _Stretch(content.span, _index_of(pasted, self.newline), self._unit)
+            known = _Stretch(content.span, _index_of(pasted, self.newline, self._document.cancel), self._unit)
             stretches.append(known)
         return known
 
@@ -130,7 +154,7 @@ class LineEnds:
 class _Stretch:
     """A span of a file whose line ends an index knows."""
 
-    def __init__(self, span: Span, index: LineIndex, unit: int = 1) -> None:
+    def __init__(self, span: Span, index: Ends, unit: int = 1) -> None:
         self.span = span
         self._index = index
         self._unit = unit
@@ -143,10 +167,9 @@ class _Stretch:
 
     def find(self, part: Span, index: int) -> int | None:
         """The offset in ``part`` of its line end ``index`` (from 0); None where there are fewer."""
-        if index >= self.count(part):
-            return None
-        start = (part.start - self.span.start) // self._unit
-        return (self._index.end_offset(self._before(start) + index + 1) - 1 - start) * self._unit
+        start, stop = ((place - self.span.start) // self._unit for place in part)
+        end = self._index.find_end(self._before(start) + index + 1, stop)
+        return None if end is None else (end - 1 - start) * self._unit
 
 
 class _Marks:
@@ -165,11 +188,11 @@ class _Marks:
         buffer[:] = self.read(offset, len(buffer))
 
 
-def _index_of(reader: Reader, newline: bytes) -> LineIndex:
+def _index_of(reader: Reader, newline: bytes, cancel: Cancel | None) -> LineIndex:
     """An index of the line ends, counted in code units."""
     if len(newline) == 1:
-        return LineIndex.build(reader, newline)
-    return LineIndex.build(_Marks(reader, newline), LF)
+        return LineIndex.build(reader, newline, cancel=cancel)
+    return LineIndex.build(_Marks(reader, newline), LF, cancel=cancel)
 
 
 def _marks(data: bytes, newline: bytes) -> bytes:

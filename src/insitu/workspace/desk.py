@@ -17,7 +17,15 @@ from insitu.core.protocols import Cancel
 from insitu.document import Document
 from insitu.engine.commit import Receipt
 from insitu.engine.history import Operation, stacks
-from insitu.errors import ExistingFileError, LimitError, RecoveryNeededError, RequestError, UndoError
+from insitu.errors import (
+    CancelledError,
+    ExistingFileError,
+    LimitError,
+    RecoveryNeededError,
+    RequestError,
+    TimeLimitError,
+    UndoError,
+)
 from insitu.views.streaming import MassEdit
 from insitu.workspace.audit import Change
 from insitu.workspace.call import Call
@@ -75,6 +83,7 @@ class Together(NamedTuple):
         changed = [opened for opened in self.opened if opened.document.changed]
         for opened in changed:
             self.desk.check_budget(opened)
+            opened.document.cancel = None
         self.call.intend(count=sum(len(o.document.sequence.changes()) for o in changed))
         done = self.begun.commit(progress=self.call.progress, cancel=self.call.cancelled)
         receipts = dict(zip(done.paths, done.receipts, strict=True))
@@ -110,7 +119,7 @@ class Desk:
             if not place.root.writable:
                 raise
             document = self._open(place, "r+")
-        with self._lent(document, place) as opened:
+        with self._at_desk(document, place, call) as opened:
             yield opened
 
     @contextmanager
@@ -123,14 +132,16 @@ class Desk:
             return
         place = self.roots.place_to_change(path)
         document = self._open(place, "r+", locked=True, cancel=call.cancelled)
-        with self._lent(document, place) as opened:
+        with self._at_desk(document, place, call) as opened:
             yield opened
 
     @contextmanager
-    def _lent(self, document: Document, place: Place) -> Iterator[Opened]:
-        """A document that is closed at the end, whatever is still pending dropped."""
+    def _at_desk(self, document: Document, place: Place, call: Call) -> Iterator[Opened]:
+        """A document for the time of one call; what is not committed is dropped."""
+        opened = Opened(document, place, self.shown(place))
         try:
-            yield Opened(document, place, self.shown(place))
+            with in_time([opened], call):
+                yield opened
         finally:
             document.discard()
             document.close()
@@ -153,7 +164,8 @@ class Desk:
                         hint="Put the edits of one file into one call.",
                     )
                 opened.append(Opened(document, place, self.shown(place)))
-            yield Together(self, begun, opened, call)
+            with in_time(opened, call):
+                yield Together(self, begun, opened, call)
 
     def shown(self, place: Place) -> str:
         """A place as answers name it: relative to the only root, else with the name of its root."""
@@ -228,6 +240,7 @@ class Desk:
         """
         document = opened.document
         self.check_budget(opened)
+        document.cancel = None  # what is told of a commit is told to its end
         intend(call, document)
         receipt = document.commit(progress=call.progress, cancel=call.cancelled)
         return None if receipt is None else self._noted(receipt, call)
@@ -307,3 +320,36 @@ class Desk:
     ) -> Document:
         timeout_s = self.limits.lock_timeout_s
         return open(place.site(), mode, lock_timeout_s=timeout_s, locked=locked, cancel=cancel)
+
+
+@contextmanager
+def in_time(opened: Sequence[Opened], call: Call) -> Iterator[None]:
+    """Lets the lines of documents be counted for as long as a call may take.
+
+    Raises:
+        TimeLimitError: its time was up; nothing was changed.
+    """
+    for each in opened:
+        each.document.cancel = call.stop
+    try:
+        yield
+    except CancelledError:
+        if call.cancelled() or not call.late():
+            raise
+        raise _uncounted(opened, call) from None
+
+
+def _uncounted(opened: Sequence[Opened], call: Call) -> TimeLimitError:
+    """The refusal of a call whose time was up while lines were counted."""
+    path, counted, size = max(
+        ((one.shown_path, one.document.line_index().size, one.document.base.size) for one in opened),
+        key=lambda known: known[2] - known[1],
+    )
+    again = "Call again: counting goes on from there. Or name" if counted else "Name"
+    return TimeLimitError(
+        f"Counting the lines of {path} took longer than {call.seconds:g} seconds; the first {counted:,} of "
+        f"{size:,} bytes are counted, and nothing was changed.",
+        hint=f"{again} the place by bytes, by tail, or by a text in it.",
+        offset=counted,
+        size=size,
+    )

@@ -31,6 +31,7 @@ class Document:
 
     def __init__(self, data: bytes, encoding: str = "utf-8", *, granule_bytes: int = 16) -> None:
         self.text = Encoding(encoding)
+        self.cancel = None
         self.granule_bytes = granule_bytes
         self._start(data)
         self.lines = Lines(self)
