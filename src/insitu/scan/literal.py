@@ -123,6 +123,40 @@ class Literal(Pattern):
         return np.concatenate(kept)
 
 
+class WholeUnits(Literal):
+    """Fixed code units of several bytes each: a match starts at a whole number of them.
+
+    Half a unit off, the bytes of one character can end another and begin a third.
+
+    Args:
+        unit: bytes to one.
+    """
+
+    def __init__(self, needle: bytes, unit: int) -> None:
+        super().__init__(needle)
+        self._unit: Final = unit
+        self.countable = False
+
+    def last(self, window: Window, bound: Span) -> Span | None:
+        text, size = self._text(window, bound), len(self._needle)
+        found = self._rfind(text, self._needle)
+        while found >= 0 and (found + window.span.start) % self._unit:
+            found = self._rfind(text[: found + size - 1], self._needle)
+        return None if found < 0 else Span(found, found + size).moved(window.span.start)
+
+    def stretch(self, reader: Reader, window: Window, bound: Span) -> Columns:
+        text, size, base = self._text(window, bound), len(self._needle), window.span.start
+        starts: list[int] = []
+        state = 0
+        while (found := self._find(text, self._needle, state)) >= 0:
+            if (found + base) % self._unit:
+                state = found + 1
+                continue
+            starts.append(found + base)
+            state = found + size
+        return Columns(starts, [start + size for start in starts])
+
+
 def _has_border(needle: bytes) -> bool:
     """Whether two occurrences can overlap: some proper prefix is also a suffix."""
     longest = 0

@@ -18,7 +18,7 @@ from typing import Literal as Choice
 from insitu.core.protocols import Cancel, Progress, Reader
 from insitu.core.spans import Span
 from insitu.errors import RequestError
-from insitu.scan.literal import Literal
+from insitu.scan.literal import Literal, WholeUnits
 from insitu.scan.patterns import Columns, Pattern, Template
 from insitu.scan.python_regex import PythonRegex
 from insitu.scan.regex import Regex
@@ -111,13 +111,16 @@ class Matches:
                 first = index
 
 
-def compile_literal(needle: bytes) -> Pattern:
+def compile_literal(needle: bytes, unit: int = 1) -> Pattern:
     """Makes a pattern of fixed bytes.
+
+    Args:
+        unit: bytes to a code unit, of which there is a whole number before each match.
 
     Raises:
         PatternError: no bytes, or more than a window holds.
     """
-    return Literal(needle)
+    return Literal(needle) if unit == 1 else WholeUnits(needle, unit)
 
 
 def compile_regex(pattern: str | bytes, *, engine: Engine = "auto") -> Pattern:

@@ -94,9 +94,9 @@ class Lines(MutableSequence[str]):
         SpanError: from any call: there is no such line. It is an ``IndexError``.
         TextError: line ends are not those of ASCII, or the base is not whole code units; from edits: the
             encoding cannot hold a character; from reads: it cannot show a line.
-    Cost: the first question about a line reads the base up to there, one about their number all of it;
-        what was counted is indexed and kept. From then on a line is one look-up, which reads at most
-        256 KiB, and one read of the line; with edits pending O(log n) more, and every piece that edits have left is
+    Cost: the first question about a line reads the base up to there, one about their number all of it; what
+        was counted is indexed and kept. From then on a line is one look-up, which reads at most 256 KiB, and
+        one read of the line; with edits pending O(log n) more, and every piece that edits have left is
         counted once. Memory: a window beside the lines that are returned or assigned.
     """
 

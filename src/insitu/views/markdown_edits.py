@@ -121,7 +121,8 @@ def inserted(place: Place, text: bytes, newline: bytes, *, more: tuple[bool, boo
         more: whether to add one before, and after, in any case.
     """
     before = b"" if place.ended else newline
-    if (place.before and not _ATX_START.match(text)) or more[0]:
+    # A heading needs none; between blocks it does as its neighbours do, at the end there is none to follow.
+    if (place.before and (place.final or not _ATX_START.match(text))) or more[0]:
         before += newline
     after = newline if not place.final and (place.blank or place.after or more[1]) else b""
     return before + text + after

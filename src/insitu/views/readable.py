@@ -139,8 +139,9 @@ class Readable(ABC):
 
         if regex:
             return compile_regex(pattern)
-        text = self.text.encode(pattern) if isinstance(pattern, str) else bytes(pattern)
-        return compile_literal(text)
+        if isinstance(pattern, str):
+            return compile_literal(self.text.encode(pattern), self.text.unit)
+        return compile_literal(bytes(pattern))
 
     def _index_of(self, key: int) -> int:
         index = key + self.size if key < 0 else key

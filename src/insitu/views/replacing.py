@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from insitu.core.protocols import Cancel, Progress
 from insitu.core.replacements import Few, Replacements, Uniform, filled
+from insitu.core.spans import Span
 from insitu.errors import RequestError
 from insitu.views.streaming import Source, check_expected
 from insitu.views.text import Encoding
@@ -26,6 +27,7 @@ class Replace:
     Args:
         count: how many at most; None means all.
         expect: exactly so many matches there must be; None means any number.
+        within: where they lie; None means anywhere.
     """
 
     old: bytes | str
@@ -34,6 +36,7 @@ class Replace:
     expect: int | None = None
     regex: bool = False
     engine: Engine = "auto"
+    within: Span | None = None
 
     def __post_init__(self) -> None:
         check_count(self.count)
@@ -50,9 +53,13 @@ class Replace:
 
         new = _bytes_of(self.new, source.text)
         old = None if self.regex else _bytes_of(self.old, source.text)
-        pattern = compile_regex(self.old, engine=self.engine) if old is None else compile_literal(old)
+        if old is None:
+            pattern = compile_regex(self.old, engine=self.engine)
+        else:
+            pattern = compile_literal(old, source.text.unit if isinstance(self.old, str) else 1)
         template = pattern.template(new)
-        located = locate(source.reader, pattern, progress=progress, cancel=cancel)
+        within = self.within or Span(0, source.reader.size)
+        located = locate(source.reader, pattern, *within, progress=progress, cancel=cancel)
         head = list(islice(located, 1))
         if head and len(head[0]) <= FEW_MATCHES:
             head += islice(located, 1)

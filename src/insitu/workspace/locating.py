@@ -50,7 +50,7 @@ def pattern_of(document: Document, text: str) -> Pattern:
     encode = document.text.encode
     lines = text.replace("\r\n", "\n").split("\n")
     if len(lines) == 1:
-        return compile_literal(encode(text))
+        return compile_literal(encode(text), document.text.unit)
     lf, cr = _escaped(encode("\n")), _escaped(encode("\r"))
     ending = b"(?:" + cr + b")?" + lf
     if document.lines.newline == encode("\r"):

@@ -145,14 +145,13 @@ def last_lines(document: Document, count: int, chars_max: int) -> LinesPart:
     Of more than an answer can hold at best, those before are left out at once.
     """
     newline, size = document.lines.newline, document.size
-    pattern, unit = compile_literal(newline), len(newline)
+    unit = len(newline)
+    pattern = compile_literal(newline, unit)
     stop = size - unit if size and line_is_ended(document) else size
     start, found = size, 0
     while start > 0 and found < count and size - start <= _CHARACTER_BYTES_MAX * chars_max:
         low = max(0, stop - _LINE_BYTES_MAX) if found else 0
         before = rfind(document, pattern, low, stop, window_bytes=_BACK_BYTES)
-        while before is not None and before.start % unit:  # from the middle of one character to another's
-            before = rfind(document, pattern, low, before.stop - 1, window_bytes=_BACK_BYTES)
         if before is None and low:
             break  # a line that would fill an answer, and is not worth reading to its start
         start, stop = (before.stop, before.start) if before is not None else (0, 0)

@@ -9,7 +9,7 @@ from insitu.core.spans import Span
 from insitu.document import Document
 from insitu.errors import CancelledError, InsituError, LimitError
 from insitu.scan.patterns import Pattern
-from insitu.scan.search import finditer
+from insitu.scan.search import count, finditer
 from insitu.scan.windows import WINDOW_BYTES
 from insitu.workspace.call import Call
 
@@ -55,6 +55,23 @@ def matches(document: Document, pattern: Pattern, span: Span, call: Call) -> Ite
         at = max(at, stop)
         if call.progress is not None:
             call.progress(min(at, span.stop) - span.start, span.size)
+
+
+def counted(document: Document, pattern: Pattern, span: Span, path: str, call: Call, hint: str) -> int:
+    """How many matches lie in a span.
+
+    Raises:
+        LimitError: the time is up; the hint says what else there is to do.
+        CancelledError: the caller called it off.
+    """
+    try:
+        return count(document, pattern, *span, progress=call.progress, cancel=call.stop)
+    except CancelledError:
+        if call.cancelled():
+            raise
+        raise LimitError(
+            f"Counting in {path} took longer than {call.seconds:g} seconds; nothing was changed.", hint=hint
+        ) from None
 
 
 def out_of_time(path: str, call: Call, late: OutOfTime, size: int) -> InsituError:

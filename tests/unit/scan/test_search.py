@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import threading
 
 import pytest
@@ -171,3 +172,29 @@ def test_a_template_without_groups_is_constant():
     assert search.compile_regex("(a)").template(rb"x\\\n").constant == b"x\\\n"
     assert search.compile_regex("(a)").template(rb"x\1").constant is None
     assert search.compile_literal(b"a").template(rb"x\1").constant == rb"x\1"
+
+
+def _at_whole_units(data: bytes, needle: bytes, unit: int) -> list[tuple[int, int]]:
+    found, at = [], 0
+    while (start := data.find(needle, at)) >= 0:
+        at = start + 1
+        if start % unit == 0:
+            at = start + len(needle)
+            found.append((start, at))
+    return found
+
+
+@pytest.mark.parametrize("unit", [2, 4])
+@pytest.mark.parametrize("seed", range(20))
+def test_matches_of_whole_units_start_at_whole_units(memory, unit, seed):
+    random_ = random.Random(seed)
+    data = bytes(random_.choices(b"\0a", k=unit * random_.randrange(1, 200)))
+    needle = bytes(random_.choices(b"\0a", k=unit * random_.randrange(1, 3)))
+    pattern, reader = search.compile_literal(needle, unit), memory(data)
+    wanted = _at_whole_units(data, needle, unit)
+    for window_bytes in (unit * 8, unit * 8 + 3, MIB):
+        assert list(search.finditer(reader, pattern, window_bytes=window_bytes)) == wanted
+        assert search.count(reader, pattern, window_bytes=window_bytes) == len(wanted)
+        last = max((at for at in range(0, len(data), unit) if data.startswith(needle, at)), default=None)
+        found = search.rfind(reader, pattern, window_bytes=window_bytes)
+        assert (None if found is None else found.start) == last

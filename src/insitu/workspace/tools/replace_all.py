@@ -11,7 +11,6 @@ from insitu.core.replacements import listed
 from insitu.core.spans import Span
 from insitu.errors import (
     ArgumentsError,
-    CancelledError,
     ExpectationError,
     LimitError,
     NoMatchError,
@@ -19,7 +18,6 @@ from insitu.errors import (
     TextError,
 )
 from insitu.scan.search import compile_literal, compile_regex
-from insitu.scan.search import count as count_matches
 from insitu.views.editable import PENDING_MAX
 from insitu.views.replacing import Replace
 from insitu.views.streaming import Source
@@ -30,7 +28,7 @@ from insitu.workspace.locating import lines_span, shown_place
 from insitu.workspace.plans import Plan
 from insitu.workspace.ranges import numbers
 from insitu.workspace.request import Number, OfFile, Tool
-from insitu.workspace.scanning import OutOfTime, matches, out_of_time
+from insitu.workspace.scanning import OutOfTime, counted, matches, out_of_time
 
 if TYPE_CHECKING:
     from insitu.scan.patterns import Pattern
@@ -95,12 +93,12 @@ class ReplaceAll(OfFile[Replaced], frozen=True, kw_only=True):
     def _arguments(self) -> tuple[object, ...]:
         return (self.path, self.pattern, self.replacement, self.mode, self.within)
 
-    def _edit(self, opened: Opened, expected: int | None = None) -> Replace:
+    def _edit(self, opened: Opened, expected: int | None = None, within: Span | None = None) -> Replace:
         """The replacement; line endings of a literal text are those of the file."""
         pattern, replacement = self.pattern, self.replacement
         if self.mode == "literal" and "\r" not in pattern and line_ending(opened.document) == "CRLF":
             pattern, replacement = pattern.replace("\n", "\r\n"), replacement.replace("\n", "\r\n")
-        return Replace(pattern, replacement, None, expected, self.mode == "regex")
+        return Replace(pattern, replacement, None, expected, self.mode == "regex", within=within)
 
     def _pattern(self, opened: Opened) -> Pattern:
         if self.mode == "regex" and opened.document.text.unit > 1:
@@ -111,9 +109,8 @@ class ReplaceAll(OfFile[Replaced], frozen=True, kw_only=True):
             )
         edit = self._edit(opened)
         assert isinstance(edit.old, str)
-        return (
-            compile_regex(edit.old) if edit.regex else compile_literal(opened.document.text.encode(edit.old))
-        )
+        text = opened.document.text
+        return compile_regex(edit.old) if edit.regex else compile_literal(text.encode(edit.old), text.unit)
 
     def _span(self, opened: Opened) -> Span:
         if self.within is None:
@@ -131,17 +128,10 @@ class ReplaceAll(OfFile[Replaced], frozen=True, kw_only=True):
                 ]
                 count = len(samples)
                 if count == _SAMPLES:
-                    count = count_matches(document, pattern, *span, progress=call.progress, cancel=call.stop)
+                    hint = "Count within ranges of lines, or give expected_count to apply without a preview."
+                    count = counted(document, pattern, span, opened.shown_path, call, hint)
             except OutOfTime as late:
                 raise out_of_time(opened.shown_path, call, late, document.size) from None
-            except CancelledError:
-                if call.cancelled():
-                    raise
-                raise LimitError(
-                    f"Counting in {opened.shown_path} took longer than {call.seconds:g} seconds; nothing was "
-                    "changed.",
-                    hint="Count within ranges of lines, or give expected_count to apply without a preview.",
-                ) from None
             if not count:
                 raise NoMatchError(
                     f"The {'text' if self.mode == 'literal' else 'expression'} occurs nowhere in "
@@ -213,10 +203,8 @@ class ReplaceAll(OfFile[Replaced], frozen=True, kw_only=True):
         document, span = opened.document, self._span(opened)
         source = Source(document, document.text, document.path)
         edits: list[tuple[Span, bytes]] = []
-        for batch in self._edit(opened).batches(source, call.progress, call.cancelled):
-            edits += (
-                edit for edit in listed(batch) if span.start <= edit[0].start and edit[0].stop <= span.stop
-            )
+        for batch in self._edit(opened, within=span).batches(source, call.progress, call.cancelled):
+            edits += listed(batch)
             if len(edits) > PENDING_MAX:
                 raise LimitError(
                     f"More than {PENDING_MAX:,} places, too many to choose from; nothing was changed.",

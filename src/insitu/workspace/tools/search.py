@@ -10,10 +10,9 @@ from msgspec import Meta
 
 from insitu.core.spans import Span
 from insitu.document import Document
-from insitu.errors import CancelledError, InsituError, LimitError, PatternError, RequestError, TextError
+from insitu.errors import CancelledError, InsituError, PatternError, RequestError, TextError
 from insitu.scan.patterns import Pattern
 from insitu.scan.search import compile_literal, compile_regex
-from insitu.scan.search import count as count_matches
 from insitu.workspace.call import Call
 from insitu.workspace.described import version_of
 from insitu.workspace.excerpts import Line, Window, decoded, lines_from, tool_call, visible
@@ -21,7 +20,7 @@ from insitu.workspace.locating import lines_span
 from insitu.workspace.near_lines import line_number, line_start
 from insitu.workspace.ranges import numbers
 from insitu.workspace.request import Listed, Request, Tool, as_values
-from insitu.workspace.scanning import OutOfTime, matches
+from insitu.workspace.scanning import OutOfTime, counted, matches
 from insitu.workspace.walking import fits_glob, walk
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ def _compiled(request: Search, document: Document) -> Pattern:
     """The pattern over the bytes of a file."""
     text = request.pattern
     if request.mode == "literal" and not request.ignore_case:
-        return compile_literal(document.text.encode(text))
+        return compile_literal(document.text.encode(text), document.text.unit)
     if document.text.unit > 1:
         raise TextError(
             f"The file is {document.encoding}, in which only literal text is searched.",
@@ -120,19 +119,8 @@ def _offset(cursor: str) -> int:
 
 
 def _counted(request: Search, document: Document, span: Span, path: str, call: Call) -> Hits:
-    pattern = _compiled(request, document)
-    try:
-        if document.text.unit > 1:
-            count = sum(1 for _ in matches(document, pattern, span, call))
-        else:
-            count = count_matches(document, pattern, *span, cancel=call.stop)
-    except (CancelledError, OutOfTime):
-        if call.cancelled():
-            raise
-        raise LimitError(
-            f"Counting in {path} took longer than {request.max_seconds:g} seconds.",
-            hint="Give it more with max_seconds (up to 50), or count within ranges of lines.",
-        ) from None
+    hint = "Give it more with max_seconds (up to 50), or count within ranges of lines."
+    count = counted(document, _compiled(request, document), span, path, call, hint)
     header = f"{path} version={version_of(document.generation)}: {_matches(count)}"
     return Hits(header=header, lines=[], count=count)
 
