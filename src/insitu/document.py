@@ -264,7 +264,7 @@ class Document(Editable):
             self._make_durable(self._held)
             receipt = self._commit(self._held, progress, cancel)
         else:
-            with writing(self.site, self.policy, self.lock_timeout_s, cancel) as held:
+            with writing(self.site, self.policy, self.lock_timeout_s, cancel, opened=self._base.file) as held:
                 receipt = self._commit(held, progress, cancel)
         self._placed = self.policy.durability == "fast"
         return self._restarted(receipt)

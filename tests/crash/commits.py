@@ -31,6 +31,7 @@ ABLE = Facts(
     punch=True,
     reserve=True,
     kernel_copy=True,
+    leases=True,
     marks=True,
 )
 PORTABLE = Facts(filesystem="simulated", block_bytes=8, atom_bytes=8)

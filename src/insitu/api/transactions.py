@@ -135,7 +135,8 @@ class Transaction:
         name, receipts = "", {}
         if changed:
             sites = [document.site for document in changed]
-            with writing_all(sites, self.policy, self.lock_timeout_s, cancel) as held:
+            opened = {document.path: document.base_file for document in changed}
+            with writing_all(sites, self.policy, self.lock_timeout_s, cancel, opened) as held:
                 order = [changed[index] for index, _ in held]
                 parts = (document.part(one) for document, (_, one) in zip(order, held, strict=True))
                 if len(order) == 1:

@@ -20,6 +20,8 @@ Decorator = Callable[[Command], Command]
 
 PLANNERS: Final = ("overwrite", "shift", "blocks", "rewrite")
 
+UNLEASED: Final = ("proceed", "rewrite", "refuse")
+
 LOCK_TIMEOUT_S: Final = 30.0
 
 _JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of words.")
@@ -32,6 +34,8 @@ lock_timeout_option: Final = click.option(
 _POLICY: Final = (
     click.option("--no-undo", is_flag=True, help="Keep nothing for undo."),
     click.option("--atomic", is_flag=True, help="Every reader sees old or new only (writes a new file)."),
+    click.option("--unleased", type=click.Choice(UNLEASED), default="proceed", show_default=True,
+                 help="What to do where other programs cannot be kept from opening the file meanwhile."),
     click.option("--fast", is_flag=True, help="Do not wait for the disk: a power cut may undo this edit."),
     lock_timeout_option,
     click.option("--planner", type=click.Choice(PLANNERS), help="Carry it out this way only."),
@@ -53,6 +57,7 @@ class EditOptions:
     dry_run: bool
     no_undo: bool
     atomic: bool
+    unleased: str
     fast: bool
     lock_timeout: float
     planner: str | None
@@ -65,7 +70,11 @@ class EditOptions:
         """The library's policy."""
         import insitu
 
-        given: dict[str, Any] = {"planner": self.planner, "unlocked": self.no_lock}
+        given: dict[str, Any] = {
+            "planner": self.planner,
+            "unleased": self.unleased,
+            "unlocked": self.no_lock,
+        }
         if self.no_undo:
             given["history"] = 0
         if self.atomic:

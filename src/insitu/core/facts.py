@@ -35,6 +35,8 @@ class Facts:
     """A folder can be synced, which makes a rename in it durable."""
     locks: bool = True
     """Advisory locks on a descriptor exclude other processes."""
+    leases: bool = False
+    """Opening a file can be made to wait, for every program on the machine, while we alone have it open."""
     marks: bool = False
     """User extended attributes can be set, so that a moving file can be marked."""
     free_bytes: int = 1 << 62

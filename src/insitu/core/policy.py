@@ -7,6 +7,7 @@ from typing import Literal
 
 Visibility = Literal["committed", "atomic"]
 Durability = Literal["full", "fast"]
+Unleased = Literal["proceed", "rewrite", "refuse"]
 
 HISTORY_OPERATIONS = 100
 
@@ -26,6 +27,9 @@ class Policy:
         space_bytes: extra disk space a plan may use while it runs; None means what is free.
         state_folder: where journal and history live; None means ``.insitu`` beside the file.
         planner: the only planner to use, by name, for tests and experts; None lets cost decide.
+        unleased: what to do where programs that know nothing of insitu cannot be kept waiting, by a lease,
+            while an in-place plan runs: ``"proceed"``, and they may see old and new mixed; ``"rewrite"``, as
+            ``visibility="atomic"`` does; ``"refuse"``.
         unlocked: write even where locks do not work. Dangerous: parallel writers lose edits.
     """
 
@@ -36,4 +40,5 @@ class Policy:
     space_bytes: int | None = None
     state_folder: str | None = None
     planner: str | None = None
+    unleased: Unleased = "proceed"
     unlocked: bool = False

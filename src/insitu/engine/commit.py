@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from insitu.core.check import check
@@ -24,6 +24,7 @@ from insitu.core.spans import Span
 from insitu.engine.execute import Executor
 from insitu.engine.history import next_number, replaced, retain
 from insitu.engine.journal import Journal
+from insitu.engine.lease import Lease, Outcome
 from insitu.engine.pools import PAYLOAD_BYTES, Repeat
 from insitu.engine.recover import retire, roll_back
 from insitu.engine.site import Site
@@ -55,6 +56,11 @@ class Receipt:
     lock_wait_s: float
     rebased_over: tuple[int, ...] = ()
     """Operations of others, committed since the document was opened, that this one was moved past."""
+    lease: Outcome = "not needed"
+    """Whether programs that know nothing of insitu could see old or new only while an in-place plan ran:
+    ``"held"``, they waited; ``"broken"``, the platform let them in before the end; or why they were not kept
+    waiting: ``"in use"``, ``"not allowed"``, ``"too long"``, ``"not supported"``. ``"not needed"``: nothing
+    was changed, or by a swap. What was refused and then made by a swap has its reason."""
     padding_bytes: int = 0
     """Bytes without meaning that were added so that the size changes by whole blocks (``padding=True``)."""
 
@@ -92,6 +98,7 @@ class Draft:
         self._began = time.monotonic()
         self._lock_wait_s = lock_wait_s
         self._before = self._seen = target.stat()
+        self._lease = Lease(target)
         self.number = next_number(site)
         self.padding_bytes = 0
         header = {
@@ -132,6 +139,7 @@ class Draft:
 
     def discard(self) -> None:
         """Drops the draft; the target was not touched."""
+        self._lease.release()
         self.journal.close()
         self.site.sweep()
         self.site.tidy()
@@ -155,6 +163,7 @@ class Draft:
 
         Raises:
             LimitError, NoPlanError, NoSpaceError, CancelledError: before the commit point; old.
+            LockedError: by policy, as the file is open elsewhere; old.
             StorageError: see ``file_state``.
         """
         with self.filling():
@@ -168,12 +177,22 @@ class Draft:
                 error.file_state = "awaiting recovery"
             raise
         finally:
-            self.journal.close()
+            self.close()
         return self.receipt(plan, after, rebased_over)
+
+    def close(self) -> None:
+        """Closes the journal and lets in whoever waits to open the target."""
+        self.journal.close()
+        self._lease.release()
 
     def planned(self, replaced_unit: bytes | None, cancel: Cancel | None) -> tuple[Plan, str]:
         """The plan to carry out, checked, and where what it replaces has been saved for undo."""
         plan = self.choose().plan
+        if not self._lease.take(plan, self.policy):
+            if self.policy.unleased == "refuse":
+                raise self._lease.refused(self.site.path)
+            swapping = replace(self.policy, visibility="atomic")
+            plan = plan_for(self.site, self.target, self.journal.splices, swapping).plan
         check(plan, self.journal.splices)
         kept = self._save_replaced(plan, replaced_unit)
         if cancel is not None and cancel():
@@ -197,6 +216,7 @@ class Draft:
             seconds=time.monotonic() - self._began,
             lock_wait_s=self._lock_wait_s,
             rebased_over=rebased_over,
+            lease=self._lease.release(),
             padding_bytes=self.padding_bytes,
         )
 

@@ -39,6 +39,7 @@ def locked(
     unlocked: bool = False,
     cancel: Cancel | None = None,
     above: Place | None = None,
+    opened: File | None = None,
 ) -> Iterator[tuple[File, float]]:
     """Opens the target for writing and holds its lock.
 
@@ -49,6 +50,8 @@ def locked(
         timeout_s: how long to wait; 0 tries once.
         unlocked: go on without a lock where the file system has none.
         above: the highest place that is locked already; an inode at or below it is not waited for.
+        opened: an opening for writing that is there already: it is locked, and stays open, if it is of the
+            file that the path names. A file that is open twice gets no lease.
 
     Yields:
         The open target, and how many seconds the lock was waited for.
@@ -61,13 +64,13 @@ def locked(
     began = time.monotonic()
     pause_s = PAUSE_MIN_S
     while True:
-        target = site.open(write=True)
+        target = opened if opened and not unlocked and _named(site, opened) else site.open(write=True)
+        let_go = target.unlock if target is opened else target.close
         try:
             if _taken(target, unlocked):
-                now, held = site.volume.stat(site.path), target.stat()
-                if now is not None and (now.device, now.inode) == (held.device, held.inode):
+                if _named(site, target):
                     break
-                target.close()
+                let_go()
                 continue
             waited_s = time.monotonic() - began
             if waited_s >= timeout_s:
@@ -75,9 +78,9 @@ def locked(
             if above is not None and place_of(target.stat()) <= above:
                 raise OutOfOrderError(site.path)
         except BaseException:
-            target.close()
+            let_go()
             raise
-        target.close()
+        let_go()
         if cancel is not None and cancel():
             raise CancelledError(f"Cancelled while waiting for the lock on {site.path}; it is unchanged.")
         time.sleep(min(random.uniform(0, pause_s), max(0.0, timeout_s - waited_s)))
@@ -85,7 +88,13 @@ def locked(
     try:
         yield target, time.monotonic() - began
     finally:
-        target.close()
+        let_go()
+
+
+def _named(site: Site, file: File) -> bool:
+    """Whether an open file is the one that the path names."""
+    now, held = site.volume.stat(site.path), file.stat()
+    return now is not None and place_of(now) == place_of(held)
 
 
 def _taken(target: File, unlocked: bool) -> bool:

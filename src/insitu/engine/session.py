@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from types import MappingProxyType
 from typing import NamedTuple
 
 from insitu.core.policy import Policy
@@ -35,13 +36,18 @@ def writing(
     cancel: Cancel | None = None,
     *,
     above: Place | None = None,
+    opened: File | None = None,
 ) -> Iterator[Held]:
-    """Locks a target and finishes what a crash left in it; ``above`` as for ``locked``."""
+    """Locks a target and finishes what a crash left in it; ``above`` and ``opened`` as for ``locked``."""
     while True:
-        with locked(site, timeout_s=lock_timeout_s, unlocked=policy.unlocked, cancel=cancel, above=above) as (
-            target,
-            waited_s,
-        ):
+        with locked(
+            site,
+            timeout_s=lock_timeout_s,
+            unlocked=policy.unlocked,
+            cancel=cancel,
+            above=above,
+            opened=opened,
+        ) as (target, waited_s):
             recover(site, target)
             if place_of(site.status()) == place_of(target.stat()):
                 yield Held(target, waited_s)
@@ -51,9 +57,16 @@ def writing(
 
 @contextmanager
 def writing_all(
-    sites: Sequence[Site], policy: Policy, lock_timeout_s: float, cancel: Cancel | None = None
+    sites: Sequence[Site],
+    policy: Policy,
+    lock_timeout_s: float,
+    cancel: Cancel | None = None,
+    opened: Mapping[str, File] = MappingProxyType({}),
 ) -> Iterator[list[tuple[int, Held]]]:
     """Locks several targets in one order for everybody, so that transactions queue and never deadlock.
+
+    Args:
+        opened: openings for writing that are there already, by path, as for ``locked``.
 
     Yields:
         The targets with their places in ``sites``, in the order they were locked in.
@@ -65,13 +78,13 @@ def writing_all(
     stack = None
     while stack is None:
         with suppress(OutOfOrderError):
-            stack, held = _held_in_order(sites, policy, until, cancel)
+            stack, held = _held_in_order(sites, policy, until, cancel, opened)
     with stack:
         yield held
 
 
 def _held_in_order(
-    sites: Sequence[Site], policy: Policy, until: float, cancel: Cancel | None
+    sites: Sequence[Site], policy: Policy, until: float, cancel: Cancel | None, opened: Mapping[str, File]
 ) -> tuple[ExitStack, list[tuple[int, Held]]]:
     """Tries once: a swap may change a file's place in the order while another one is waited for."""
     places = [place_of(site.status()) for site in sites]
@@ -85,8 +98,9 @@ def _held_in_order(
     highest: Place | None = None
     with ExitStack() as stack:
         for index in sorted(range(len(sites)), key=places.__getitem__):
-            left_s = max(0.0, until - time.monotonic())
-            one = stack.enter_context(writing(sites[index], policy, left_s, cancel, above=highest))
+            site, left_s = sites[index], max(0.0, until - time.monotonic())
+            there = opened.get(site.path)
+            one = stack.enter_context(writing(site, policy, left_s, cancel, above=highest, opened=there))
             held.append((index, one))
             place = place_of(one.target.stat())
             highest = place if highest is None else max(highest, place)

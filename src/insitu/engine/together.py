@@ -200,6 +200,6 @@ class _Member:
         return self.draft.retire(new)
 
     def close(self) -> None:
-        self.draft.journal.close()
+        self.draft.close()
         if self._new is not None:
             self._new.close()

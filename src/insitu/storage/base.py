@@ -41,6 +41,10 @@ class Stat(NamedTuple):
     links: int
 
 
+Lease = Literal["held", "in use", "not allowed", "too long"]
+"""Whether a lease was granted, or why not: the file is open elsewhere, too; it is another user's; the
+platform takes leases back sooner than that."""
+
 EntryKind = Literal["file", "folder", "link", "other"]
 
 
@@ -163,6 +167,23 @@ class File(Protocol):
         """Gives the lock back; closing does, too."""
         ...
 
+    def lease(self, seconds: float) -> Lease:
+        """Tries to keep everybody from opening the file again: until ``release`` that waits, or fails.
+
+        Granted only where this is the one opening there is. No signal comes of others asking for the file.
+
+        Args:
+            seconds: for how long it is needed, at least.
+
+        Raises:
+            UnsupportedError: there are no leases here.
+        """
+        ...
+
+    def release(self) -> bool:
+        """Gives a lease back, as closing does; whether nobody can have opened the file until now."""
+        ...
+
     def close(self) -> None:
         """Closes; harmless when repeated."""
         ...
@@ -175,6 +196,7 @@ class Volume(Protocol):
         """Opens a regular file; ``create`` demands that there is none yet, and makes it 0600.
 
         Raises:
+            LockedError: somebody holds a lease on it, and goes on holding it.
             MissingFileError, ExistingFileError, AccessError, FileKindError: as their names say.
         """
         ...

@@ -13,7 +13,7 @@ from typing import Final
 
 from insitu.core.spans import Span
 from insitu.errors import InternalError, StorageError, UnsupportedError
-from insitu.storage.base import Buffer, File, Identity, Stat
+from insitu.storage.base import Buffer, File, Identity, Lease, Stat
 from insitu.storage.failures import (
     DENIED,
     UNKNOWN,
@@ -278,6 +278,14 @@ class PortableFile:
         from filelock import unlock_descriptor
 
         unlock_descriptor(descriptor)
+
+    def lease(self, seconds: float) -> Lease:
+        """Denied."""
+        raise self._denied("take a lease on")
+
+    def release(self) -> bool:
+        """False: there was no lease."""
+        return False
 
     def close(self) -> None:
         """Closes; harmless when repeated."""

@@ -43,13 +43,13 @@ CHANGE: Final = (
 _ON_FILES: Final = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _DEVICE_CALLS
 
 # Beside the interpreter and its packages: what the standard library, the resolver of time zones, and insitu's
-# own questions to the kernel (boot, locks) read. /dev/null is written to.
+# own questions to the kernel (boot, locks, leases) read. /dev/null is written to.
 _SYSTEM: Final = (
     *("/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo", "/etc/mime.types", "/etc/ssl", "/etc/hosts"),
     *("/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/passwd", "/etc/group", "/etc/gai.conf"),
     *("/etc/host.conf", "/etc/ld.so.cache", "/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/local/lib"),
-    *("/dev/urandom", "/proc/sys/kernel/random/boot_id", "/proc/self", "/proc/locks", "/proc/meminfo"),
-    *("/proc/cpuinfo", "/proc/stat", "/sys/devices/system/cpu"),
+    *("/dev/urandom", "/proc/sys/kernel/random/boot_id", "/proc/sys/fs/lease-break-time", "/proc/self"),
+    *("/proc/locks", "/proc/meminfo", "/proc/cpuinfo", "/proc/stat", "/sys/devices/system/cpu"),
 )
 _DEVICES: Final = ("/dev/null",)
 

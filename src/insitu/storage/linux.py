@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -13,7 +14,7 @@ from insitu.core.facts import Facts
 from insitu.core.spans import Span, ceil, floor
 from insitu.errors import FileKindError
 from insitu.storage import linux_calls as calls
-from insitu.storage.base import File
+from insitu.storage.base import File, Lease
 from insitu.storage.descriptor import PortableFile, tried
 from insitu.storage.failures import DENIED, UNKNOWN, failure, folder_failure
 from insitu.storage.portable import PortableVolume
@@ -92,7 +93,12 @@ _probed: dict[int, tuple[tuple[int, ...], Facts]] = {}
 class LinuxFile(PortableFile):
     """A ``File`` with what Linux adds; what its file system lacks raises ``UnsupportedError``."""
 
-    __slots__ = ()
+    __slots__ = ("_leased_until",)
+
+    def __init__(self, path: str, descriptor: int) -> None:
+        super().__init__(path, descriptor)
+        # The moment until which the kernel takes no lease back, whoever waits for it; 0 without one.
+        self._leased_until = 0.0
 
     # The lock of filelock is this very call; importing that library takes as long as a small edit.
 
@@ -178,6 +184,28 @@ class LinuxFile(PortableFile):
             if error.errno in (errno.ENODATA, errno.EOPNOTSUPP):
                 return None
             raise failure(error, "read the mark of", self._path, "old") from error
+
+    def lease(self, seconds: float) -> Lease:
+        """Tries to take a write lease: fcntl(2)."""
+        break_s = calls.lease_break_s()
+        if seconds >= break_s:
+            return "too long"
+        began = time.monotonic()
+        try:
+            calls.take_lease(self._descriptor)
+        except OSError as error:
+            if error.errno == errno.EAGAIN:
+                return "in use"
+            if error.errno in (errno.EACCES, errno.EPERM):
+                return "not allowed"
+            raise self._denied("take a lease on") from error
+        self._leased_until = began + break_s
+        return "held"
+
+    def release(self) -> bool:
+        """Gives the lease back; whether nobody can have opened the file until now."""
+        until, self._leased_until = self._leased_until, 0.0
+        return until > 0 and (calls.give_lease_back(self._descriptor) or time.monotonic() < until)
 
     def _birth_ns(self, status: os.stat_result) -> int:
         return calls.birth_ns(self._descriptor)
@@ -360,6 +388,7 @@ def _probe(folder: int, space: os.statvfs_result) -> tuple[Facts, bool]:
             punch=works(calls.fallocate, file, _KEEP_HOLE, 0, block),
             clone=works(calls.clone_range, file, 0, file, 2 * block, block),
             kernel_copy=works(os.copy_file_range, file, file, 1, 0, 3 * block),
+            leases=works(calls.take_lease, file),
             marks=works(os.setxattr, file, MARK, b"probe"),
             locks=works(fcntl.flock, file, fcntl.LOCK_EX | fcntl.LOCK_NB),
             reserve=works(calls.fallocate, file, calls.KEEP_SIZE, 4 * block, block),

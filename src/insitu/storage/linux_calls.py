@@ -5,8 +5,11 @@ from __future__ import annotations
 import ctypes
 import errno
 import fcntl
+import math
 import os
+import signal
 import struct
+from contextlib import suppress
 from typing import Final
 
 # linux/falloc.h
@@ -33,6 +36,9 @@ _STATX_MOUNT_AT: Final = 144
 _STATX_TIME: Final = struct.Struct("=qI")
 _STATX_ID: Final = struct.Struct("=Q")
 _STATFS_BYTES: Final = 256  # more than any architecture's
+
+# What an administrator may set at least but for 0: proc_sys_fs(5).
+_LEAST_BREAK_S: Final = 1.0
 
 # linux/openat2.h
 NO_CROSSING: Final = 0x01
@@ -88,6 +94,36 @@ def clone_range(source: int, source_offset: int, descriptor: int, offset: int, s
             return
         except InterruptedError:
             continue
+
+
+def lease_break_s() -> float:
+    """After how many seconds the kernel takes a lease back that somebody waits for, at the earliest."""
+    try:
+        with open("/proc/sys/fs/lease-break-time", "rb") as file:
+            return float(file.read()) or math.inf
+    except (OSError, ValueError):
+        return _LEAST_BREAK_S
+
+
+def take_lease(descriptor: int) -> None:
+    """Takes a write lease, of whose breaking nobody is told: fcntl(2).
+
+    The kernel would tell by SIGIO, which ends a process that does not expect it. It is to tell by SIGURG,
+    which is ignored unless somebody asked for it, and then, since a lease makes its taker the one to be
+    told, to tell nobody.
+    """
+    fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+    fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+    fcntl.fcntl(descriptor, fcntl.F_SETOWN, 0)
+
+
+def give_lease_back(descriptor: int) -> bool:
+    """Lets in who waits; whether there was a write lease that nobody had begun to wait for."""
+    with suppress(OSError):  # EAGAIN: the kernel has taken it back
+        alone = fcntl.fcntl(descriptor, fcntl.F_GETLEASE) == fcntl.F_WRLCK
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        return alone
+    return False
 
 
 def birth_ns(descriptor: int) -> int:

@@ -22,7 +22,7 @@ from insitu.errors import (
     StorageError,
     UnsupportedError,
 )
-from insitu.storage.base import Buffer, Entry, File, Identity, Stat
+from insitu.storage.base import Buffer, Entry, File, Identity, Lease, Stat
 
 ABLE: Final = Facts(
     filesystem="memory", clone=True, ranges=True, punch=True, reserve=True, kernel_copy=True, marks=True
@@ -208,6 +208,14 @@ class MemoryFile:
         """Gives the lock back; closing does, too."""
         if self._node.holder is self:
             self._node.holder = None
+
+    def lease(self, seconds: float) -> Lease:
+        """Denied: only this program can open it."""
+        raise UnsupportedError(f"{self._path!r} is in memory: there are no leases", path=self._path)
+
+    def release(self) -> bool:
+        """False: there was no lease."""
+        return False
 
     def close(self) -> None:
         """Closes; harmless when repeated."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat as modes
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Final
@@ -29,6 +30,10 @@ _OPEN_FLAGS: Final = (
 _FOLDERS_OPEN: Final = hasattr(os, "O_DIRECTORY")  # not on Windows, which makes renames durable itself
 _FOLDER_FLAGS: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 _LAST_STANDARD: Final = 2
+
+# Short edits hold a lease for milliseconds, and never much longer than a second.
+LEASE_PATIENCE_S: Final = 10.0
+_LEASE_PAUSE_S: Final = 0.002
 _PROCESS_ID: Final = os.urandom(16).hex()
 
 
@@ -49,7 +54,7 @@ class PortableVolume:
         else:
             self._look_first(path)
         try:
-            descriptor = self._opened(path, flags, 0o600)
+            descriptor = self._opened_at_last(path, flags)
             if descriptor <= _LAST_STANDARD:
                 descriptor = _above_standard(descriptor)
         except (OSError, ValueError) as error:
@@ -61,6 +66,17 @@ class PortableVolume:
             os.close(descriptor)
             raise
         return self.file(path, descriptor)
+
+    def _opened_at_last(self, path: str, flags: int) -> int:
+        """Opens, and waits as long as somebody holds a lease on the file, since nothing here is to block."""
+        until = time.monotonic() + LEASE_PATIENCE_S
+        while True:
+            try:
+                return self._opened(path, flags, 0o600)
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    raise
+            time.sleep(_LEASE_PAUSE_S)
 
     def stat(self, path: str) -> Stat | None:
         """Status of what the path names (links followed); None where there is nothing."""

@@ -14,6 +14,7 @@ waiting ones in which each keeps its predecessors on the same names. Names and c
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -22,6 +23,7 @@ from insitu.core.facts import Facts
 from insitu.errors import (
     ExistingFileError,
     FileKindError,
+    LockedError,
     MissingFileError,
     NoSpaceError,
     RequestError,
@@ -160,6 +162,8 @@ class SimulatedVolume:
         self._fault = fault
         self._seed = seed
         self.locks: dict[int, SimulatedFile] = {}
+        self.leases: dict[int, SimulatedFile] = {}
+        self.openings: Counter[int] = Counter()
         self.points: list[CrashPoint] | None = None
         self.steps = 0
         self.calls: dict[str, int] = {}
@@ -252,6 +256,8 @@ class SimulatedVolume:
                 raise MissingFileError(f"There is no file {path}.")
             if number in self._folders:
                 raise FileKindError(f"{path} is a folder.")
+            if number in self.leases:
+                raise LockedError(f"There is a lease on {path}.")
         return SimulatedFile(self, self.inode(number), path, write or create)
 
     def stat(self, path: str) -> Stat | None:

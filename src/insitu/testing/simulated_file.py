@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from insitu.core.spans import Span
 from insitu.errors import InternalError, RequestError, StorageError, SyncError, UnsupportedError
-from insitu.storage.base import Buffer, File, Identity, Stat
+from insitu.storage.base import Buffer, File, Identity, Lease, Stat
 from insitu.testing.simulated_inode import Inode, Partial
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ class SimulatedFile:
         self._inode = inode
         self._path = path
         self._writable = writable
+        volume.openings[inode.number] += 1
         self._closed = False
         self._poisoned = False
 
@@ -157,9 +158,28 @@ class SimulatedFile:
         if self._volume.locks.get(self._inode.number) is self:
             del self._volume.locks[self._inode.number]
 
+    def lease(self, seconds: float) -> Lease:
+        """Tries to be the only opening until ``release``."""
+        number = self._open().number
+        self._able("leases", "lease")
+        if self._volume.openings[number] > 1:
+            return "in use"
+        self._volume.leases[number] = self
+        return "held"
+
+    def release(self) -> bool:
+        """Gives the lease back."""
+        held = self._volume.leases.get(self._inode.number) is self
+        if held:
+            del self._volume.leases[self._inode.number]
+        return held
+
     def close(self) -> None:
         """Closes; harmless when repeated."""
         self.unlock()
+        if not self._closed:
+            self.release()
+            self._volume.openings[self._inode.number] -= 1
         self._closed = True
 
     # -- checks before a call is counted

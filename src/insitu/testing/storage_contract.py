@@ -30,6 +30,7 @@ from insitu.errors import (
     ExistingFileError,
     FileKindError,
     InternalError,
+    LockedError,
     MissingFileError,
     RequestError,
     StorageError,
@@ -337,6 +338,44 @@ class StorageContract:
         volume.rename(file.path, folder + "/renamed")
         assert not volume.open(folder + "/renamed", write=True).lock()
         assert volume.open(file.path, create=True).lock()
+
+    def test_a_lease_keeps_every_other_opening_out(self, volume: Volume, file: File, facts: Facts) -> None:
+        if not facts.leases:
+            with pytest.raises(UnsupportedError):
+                file.lease(0.0)
+            assert not file.release()
+            return
+        other = volume.open(file.path)
+        assert file.lease(0.0) == "in use"
+        assert not file.release()
+        other.close()
+        assert file.lease(0.0) == "held"
+        let_in: list[bool] = []
+
+        def come() -> None:
+            try:
+                volume.open(file.path).close()
+                let_in.append(released)
+            except LockedError:  # some storages do not wait
+                let_in.append(True)
+
+        released = False
+        coming = threading.Thread(target=come)
+        coming.start()
+        coming.join(0.05)
+        released = True
+        assert file.release()
+        assert not file.release()
+        coming.join()
+        assert let_in == [True]
+        volume.open(file.path).close()
+
+    def test_closing_gives_a_lease_back(self, volume: Volume, file: File, facts: Facts) -> None:
+        if not facts.leases:
+            pytest.skip("this storage has no leases")
+        assert file.lease(0.0) == "held"
+        file.close()
+        volume.open(file.path).close()
 
     def test_a_mark_stays_with_the_file(self, volume: Volume, folder: str, file: File, facts: Facts) -> None:
         file.set_mark(None)

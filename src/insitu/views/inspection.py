@@ -14,6 +14,7 @@ from insitu.core.protocols import Cancel, Progress
 from insitu.engine.history import operations
 from insitu.engine.index import LineIndex
 from insitu.engine.kept_index import kept, line_index
+from insitu.engine.lease import Outcome
 from insitu.engine.lock import holder_of
 from insitu.engine.recover import pending, report
 from insitu.engine.row_index import row_index_kind
@@ -92,7 +93,11 @@ def doctor(site: Site) -> dict[str, Any]:
         try:
             findings["locks"] = state = _lock_state(file)
             findings["guarantees"] = guarantees(
-                facts, locks=state != NO_LOCKS, links=file.stat().links, mounted=site.mounted()
+                facts,
+                locks=state != NO_LOCKS,
+                links=file.stat().links,
+                mounted=site.mounted(),
+                lease=_lease_state(file),
             )
             findings["marked"] = file.mark() is not None
             findings["state_folder"] = site.state
@@ -100,7 +105,9 @@ def doctor(site: Site) -> dict[str, Any]:
         finally:
             file.close()
     else:
-        findings["guarantees"] = guarantees(facts, locks=facts.locks)
+        findings["guarantees"] = guarantees(
+            facts, locks=facts.locks, lease="held" if facts.leases else "not supported"
+        )
         findings["pending"] = [path for path in pending_below(site.volume, site.path)]
     return findings
 
@@ -119,6 +126,16 @@ def _lock_state(file: File) -> str:
         return "free"
     except UnsupportedError:
         return NO_LOCKS
+
+
+def _lease_state(file: File) -> Outcome:
+    """Whether a lease is granted, by taking one for a moment."""
+    try:
+        return file.lease(0.0)
+    except UnsupportedError:
+        return "not supported"
+    finally:
+        file.release()
 
 
 def pending_below(volume: Volume, folder: str) -> Iterator[str]:

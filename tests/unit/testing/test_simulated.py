@@ -31,7 +31,7 @@ class TestContract(StorageContract):
     @pytest.fixture(params=[512, 4096])
     def volume(self, request: pytest.FixtureRequest) -> Volume:
         rich = Facts(block_bytes=512, atom_bytes=request.param, ranges=True, punch=True, reserve=True,
-                     clone=True, kernel_copy=True, marks=True)  # fmt: skip
+                     clone=True, kernel_copy=True, leases=True, marks=True)  # fmt: skip
         poor = Facts(block_bytes=512, locks=False)
         volume = SimulatedVolume({}, rich if request.param == 512 else poor)
         root = volume.stat("/")
