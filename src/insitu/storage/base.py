@@ -189,6 +189,39 @@ class File(Protocol):
         ...
 
 
+class Queue(Protocol):
+    """Those who wait for the lock on one file, in the order they came.
+
+    It only advises: whoever ignores it, or dies in it, keeps nobody from the lock for long.
+    """
+
+    def join(self) -> None:
+        """Takes the last place."""
+        ...
+
+    def first(self) -> bool:
+        """Whether nobody waits who came before; before joining: whether nobody waits."""
+        ...
+
+    def close(self) -> None:
+        """Gives the place up."""
+        ...
+
+
+class NoQueue:
+    """A ``Queue`` where none can be kept: everybody is first."""
+
+    def join(self) -> None:
+        """Takes no place."""
+
+    def first(self) -> bool:
+        """True."""
+        return True
+
+    def close(self) -> None:
+        """Nothing to give up."""
+
+
 class Volume(Protocol):
     """Named files and folders."""
 
@@ -199,6 +232,10 @@ class Volume(Protocol):
             LockedError: somebody holds a lease on it, and goes on holding it.
             MissingFileError, ExistingFileError, AccessError, FileKindError: as their names say.
         """
+        ...
+
+    def queue(self, path: str) -> Queue:
+        """The queue for the lock of a file; where none can be kept, one in which everybody is first."""
         ...
 
     def stat(self, path: str) -> Stat | None:

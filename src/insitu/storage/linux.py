@@ -12,11 +12,12 @@ from typing import Final
 
 from insitu.core.facts import Facts
 from insitu.core.spans import Span, ceil, floor
-from insitu.errors import FileKindError
+from insitu.errors import FileKindError, InsituError
 from insitu.storage import linux_calls as calls
-from insitu.storage.base import File, Lease
+from insitu.storage.base import File, Lease, NoQueue, Queue
 from insitu.storage.descriptor import PortableFile, tried
 from insitu.storage.failures import DENIED, UNKNOWN, failure, folder_failure
+from insitu.storage.linux_queue import FolderQueue
 from insitu.storage.portable import PortableVolume
 
 MARK: Final = "user.insitu.pending"
@@ -289,6 +290,14 @@ class LinuxVolume(PortableVolume):
 
     def __init__(self) -> None:
         self._boot_id = ""
+
+    def queue(self, path: str) -> Queue:
+        """The queue for the lock of a file; where its folder cannot be opened, everybody is first."""
+        folder, name = os.path.split(path)
+        try:
+            return FolderQueue(self._opened(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, 0), name)
+        except (OSError, ValueError, InsituError):
+            return NoQueue()
 
     def facts(self, folder: str) -> Facts:
         """What the storage under ``folder`` can do.

@@ -49,6 +49,9 @@ BENEATH: Final = 0x08
 _OPENAT2: Final = 437
 _OPEN_HOW: Final = struct.Struct("=QQQ")
 
+# fcntl(2): struct flock with 64-bit offsets, its end padded as the compiler does.
+_FLOCK: Final = struct.Struct("hhqqi0q")
+
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 # 32-bit glibc has 64-bit offsets only under the other name; musl has only this one.
 _fallocate: Final = getattr(_libc, "fallocate64", None) or _libc.fallocate
@@ -124,6 +127,21 @@ def give_lease_back(descriptor: int) -> bool:
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
         return alone
     return False
+
+
+def share_byte(descriptor: int, offset: int) -> None:
+    """Locks a byte, shared, for as long as the open file lives: fcntl_locking(2), F_OFD_SETLK.
+
+    Not for the process, as plain record locks are, which any of its threads loses to any other's close.
+    """
+    fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _FLOCK.pack(fcntl.F_RDLCK, os.SEEK_SET, offset, 1, 0))
+
+
+def shared_byte(descriptor: int, start: int, stop: int) -> int | None:
+    """A byte that others locked so, from ``start`` up to ``stop``; None where there is none."""
+    asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, start, stop - start, 0)
+    kind, _, found, _, _ = _FLOCK.unpack(fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, asked))
+    return None if kind == fcntl.F_UNLCK else int(found)
 
 
 def birth_ns(descriptor: int) -> int:

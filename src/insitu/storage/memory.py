@@ -22,7 +22,7 @@ from insitu.errors import (
     StorageError,
     UnsupportedError,
 )
-from insitu.storage.base import Buffer, Entry, File, Identity, Lease, Stat
+from insitu.storage.base import Buffer, Entry, File, Identity, Lease, NoQueue, Stat
 
 ABLE: Final = Facts(
     filesystem="memory", clone=True, ranges=True, punch=True, reserve=True, kernel_copy=True, marks=True
@@ -287,6 +287,10 @@ class MemoryVolume:
         elif path not in self._files:
             raise MissingFileError(f"cannot open {path!r}: there is no such file", path=path)
         return MemoryFile(self, path, self._files[path], write or create)
+
+    def queue(self, path: str) -> NoQueue:
+        """None is kept: everybody is first."""
+        return NoQueue()
 
     def stat(self, path: str) -> Stat | None:
         """Status of what the path names; None where there is nothing."""

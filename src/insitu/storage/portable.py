@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from insitu.core.facts import Facts
 from insitu.errors import FileKindError
-from insitu.storage.base import Entry, EntryKind, Stat
+from insitu.storage.base import Entry, EntryKind, NoQueue, Queue, Stat
 from insitu.storage.descriptor import PortableFile, stat_of
 from insitu.storage.failures import DENIED, failure, folder_failure, special, sync_failure
 
@@ -77,6 +77,10 @@ class PortableVolume:
                 if time.monotonic() >= until:
                     raise
             time.sleep(_LEASE_PAUSE_S)
+
+    def queue(self, path: str) -> Queue:
+        """None is kept: everybody is first."""
+        return NoQueue()
 
     def stat(self, path: str) -> Stat | None:
         """Status of what the path names (links followed); None where there is nothing."""

@@ -31,7 +31,7 @@ from insitu.errors import (
     SyncError,
 )
 from insitu.storage import base
-from insitu.storage.base import Stat
+from insitu.storage.base import NoQueue, Stat
 from insitu.testing.simulated_file import SimulatedFile
 from insitu.testing.simulated_inode import FrozenInode, Inode, Partial
 from insitu.testing.simulated_media import Geometry, Image, Owner
@@ -259,6 +259,10 @@ class SimulatedVolume:
             if number in self.leases:
                 raise LockedError(f"There is a lease on {path}.")
         return SimulatedFile(self, self.inode(number), path, write or create)
+
+    def queue(self, path: str) -> NoQueue:
+        """None is kept: everybody is first."""
+        return NoQueue()
 
     def stat(self, path: str) -> Stat | None:
         """Status of what the path names; None where there is nothing."""

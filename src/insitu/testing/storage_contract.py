@@ -377,6 +377,34 @@ class StorageContract:
         file.close()
         volume.open(file.path).close()
 
+    def test_a_queue_keeps_the_order_or_nobody_waits_in_it(self, volume: Volume, file: File) -> None:
+        one, two, three, late = (volume.queue(file.path) for _ in range(4))
+        assert late.first()
+        for queue in (one, two, three):
+            queue.join()
+        kept = not late.first()
+        assert [queue.first() for queue in (one, two, three)] == [True, not kept, not kept]
+        two.close()
+        assert [queue.first() for queue in (one, three)] == [True, not kept]
+        one.close()
+        assert three.first()
+        late.join()
+        assert late.first() == (not kept)
+        three.close()
+        assert late.first()
+        late.close()
+        again = volume.queue(file.path)
+        assert again.first()
+        again.close()
+
+    def test_queues_of_two_files_are_two(self, volume: Volume, folder: str, file: File) -> None:
+        volume.open(folder + "/other", create=True).close()
+        one, other = volume.queue(file.path), volume.queue(folder + "/other")
+        one.join()
+        assert other.first()
+        one.close()
+        other.close()
+
     def test_a_mark_stays_with_the_file(self, volume: Volume, folder: str, file: File, facts: Facts) -> None:
         file.set_mark(None)
         assert file.mark() is None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from insitu.core.facts import Facts
 from insitu.errors import OutsideRootsError, UnsupportedError
-from insitu.storage.base import Entry, File, Stat, Volume
+from insitu.storage.base import Entry, File, Queue, Stat, Volume
 
 
 class JoinedVolume:
@@ -23,6 +23,10 @@ class JoinedVolume:
     def open(self, path: str, *, write: bool = False, create: bool = False) -> File:
         """Opens a regular file; ``create`` demands that there is none yet, and makes it 0600."""
         return self._of(path).open(path, write=write, create=create)
+
+    def queue(self, path: str) -> Queue:
+        """The queue for the lock of a file."""
+        return self._of(path).queue(path)
 
     def stat(self, path: str) -> Stat | None:
         """Status of what the path names; None where there is nothing."""

@@ -7,12 +7,13 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from insitu.engine.lock import holder_of, locked
+from insitu.engine.lock import STANDING_S, holder_of, locked
 from insitu.engine.site import Site
 from insitu.errors import CancelledError, LockedError, MissingFileError, UnsupportedError
 from insitu.storage.linux import LinuxVolume
@@ -80,6 +81,35 @@ def test_it_is_taken_as_soon_as_it_is_free(site: Site) -> None:
         timer.start()
         with locked(site, timeout_s=10) as (_, waited_s):
             assert 0.05 < waited_s < 5
+
+
+def test_a_free_lock_is_left_to_those_who_wait(site: Site) -> None:
+    """Else whoever gives it back takes it again, and they wait for ever."""
+    waiting = site.volume.queue(site.path)
+    waiting.join()
+    timer = threading.Timer(0.05, waiting.close)
+    timer.start()
+    with locked(site, timeout_s=30) as (_, waited_s):
+        assert 0.04 < waited_s < 5
+    timer.join()
+
+
+def test_who_is_first_and_does_nothing_stops_nobody_for_long(site: Site) -> None:
+    with closing(site.volume.queue(site.path)) as stopped:
+        stopped.join()
+        with locked(site, timeout_s=30) as (_, waited_s):
+            assert STANDING_S < waited_s < 5
+        with locked(site, timeout_s=0):  # who does not wait does not queue
+            pass
+
+
+def test_each_file_of_a_folder_has_a_queue_of_its_own(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "other").write_bytes(b"")
+    other = Site.of(LinuxVolume(), str(tmp_path / "other"))
+    with closing(site.volume.queue(site.path)) as waiting:
+        waiting.join()
+        with locked(other, timeout_s=30) as (_, waited_s):
+            assert waited_s < STANDING_S
 
 
 def test_waiting_is_cancelled(site: Site) -> None:
