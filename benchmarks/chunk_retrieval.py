@@ -13,6 +13,10 @@ Questions are made from the texts, with exact answers: a sentence or a paragraph
 answer's span; the question is a sample of its words, the rare ones likelier. Chunks are ranked by BM25 and
 taken as long as they fit a context of so many characters, the same for all. Per token: recall is what of
 the answer was taken, precision what of the taken is answer, IoU their intersection over their union.
+
+Every splitter is asked the same questions, so differences can be told from chance: for each question the
+mean over all budgets of what insitu scores more than another, and the interval that holds the mean of 95 of
+100 samples of as many questions, drawn anew from each text.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -33,7 +38,9 @@ from typing import Any, Final
 PEERS: Final = ("langchain-text-splitters", "chonkie", "semantic-text-splitter")
 BUDGETS: Final = (600, 1_200, 1_800)
 CONTEXT_CHARS: Final = 6_000
-QUESTIONS: Final = 400
+QUESTIONS_TUNED: Final = 400
+QUESTIONS: Final = 4_000
+RESAMPLES: Final = 2_000
 PLAIN: Final = ("insitu", "LangChain recursive", "Chonkie recursive", "semantic-text-splitter")
 SCORES: Final = ("recall", "precision", "iou")
 
@@ -179,32 +186,31 @@ class Bm25:
         return sorted(scores, key=lambda index: (-scores[index], index))
 
 
-def measured(text: str, spans: list[Span], asked: list[tuple[str, Span]]) -> dict[str, float]:
-    """Recall, precision and IoU of chunks, averaged over questions."""
+def measured(text: str, spans: list[Span], asked: list[tuple[str, Span]]) -> list[tuple[float, ...]]:
+    """Recall, precision and IoU of chunks for each question."""
     starts = [found.start() for found in _TOKEN.finditer(text)]
     ranking = Bm25(text[slice(*span)] for span in spans)
-    sums = Counter[str]()
+    scores: list[tuple[float, ...]] = []
     for question, answer in asked:
-        taken: set[int] = set()
+        taken = both = 0
         left = CONTEXT_CHARS
+        first, last = _tokens(starts, *answer)
         for index in ranking.ranked(question):
             start, stop = spans[index]
             if stop - start > left:
                 break
             left -= stop - start
-            taken |= _tokens(starts, start, stop)
-        wanted = _tokens(starts, *answer)
-        both = len(taken & wanted)
-        sums["recall"] += both / len(wanted)
-        sums["precision"] += both / max(1, len(taken))
-        sums["iou"] += both / len(taken | wanted)
-    return {name: sums[name] / len(asked) for name in SCORES}
+            low, high = _tokens(starts, start, stop)
+            taken += high - low
+            both += max(0, min(high, last) - max(low, first))
+        wanted = last - first
+        scores.append((both / wanted, both / max(1, taken), both / (taken + wanted - both)))
+    return scores
 
 
-def _tokens(starts: list[int], start: int, stop: int) -> set[int]:
-    from bisect import bisect_left
-
-    return set(range(bisect_left(starts, start), bisect_left(starts, stop)))
+def _tokens(starts: list[int], start: int, stop: int) -> Span:
+    """The tokens that start in a span."""
+    return bisect_left(starts, start), bisect_left(starts, stop)
 
 
 # Splitters
@@ -256,36 +262,95 @@ def peers(text: str, budget: int, name: str) -> dict[str, list[Span]]:
 # Running
 
 
-def report(folder: Path) -> list[dict[str, Any]]:
+def report(folder: Path) -> dict[str, list[dict[str, Any]]]:
     """Measures everything and prints a table as it goes."""
     known = texts(folder)
-    rows = [
-        *_rows(known, "tuned", ""),
-        *_rows(known, "same texts", "held out: "),
-        *_rows(other_texts(), "other texts", "held out: "),
-    ]
-    for group in dict.fromkeys(row["group"] for row in rows):
-        # A splitter for Markdown alone has no mean to compare.
+    groups = (
+        _Group("tuned", known, "", QUESTIONS_TUNED),
+        _Group("same texts", known, "held out: ", QUESTIONS),
+        _Group("other texts", other_texts(), "held out: ", QUESTIONS),
+    )
+    found: dict[str, list[dict[str, Any]]] = {"rows": [], "means": [], "differences": []}
+    for group in groups:
+        group.measure()
+        for kind, rows in (
+            ("rows", group.rows),
+            ("means", group.means()),
+            ("differences", group.differences()),
+        ):
+            found[kind] += rows
+    for row in found["means"]:
+        scores = "  ".join(f"{key} {row[key]:.4f}" for key in SCORES)
+        print(f"{row['group'] + ', mean of ' + str(row['of']):25} {row['splitter']:24} {scores}")
+    for row in found["differences"]:
+        low, high = row["interval"]
+        print(
+            f"{row['group']:25} recall of insitu less that of {row['splitter']:24} {row['recall']:+.4f}, "
+            f"95 % of samples {low:+.4f} to {high:+.4f}"
+        )
+    return found
+
+
+class _Group:
+    """Questions of one kind, and what each splitter scores with them."""
+
+    def __init__(self, name: str, known: dict[str, str], seed: str, count: int) -> None:
+        self._name = name
+        self._known = known
+        self._seed = seed
+        self._count = count
+        self.rows: list[dict[str, Any]] = []
+        # By splitter and text, for each question: its mean recall over the budgets.
+        self._recalls: dict[str, dict[str, list[float]]] = defaultdict(dict)
+
+    def measure(self) -> None:
+        """Asks all questions of all splitters."""
+        for name, text in self._known.items():
+            asked = questions(text, self._count, random.Random(self._seed + name))
+            scored: dict[str, list[list[tuple[float, ...]]]] = defaultdict(list)
+            for budget in BUDGETS:
+                splitters = {"insitu": ours(text, budget, name), **peers(text, budget, name)}
+                for splitter, spans in splitters.items():
+                    scores = measured(text, spans, asked)
+                    scored[splitter].append(scores)
+                    means = {
+                        key: sum(column) / len(asked)
+                        for key, column in zip(SCORES, zip(*scores, strict=True), strict=True)
+                    }
+                    row = {"group": self._name, "text": name, "budget": budget, "splitter": splitter}
+                    self.rows.append({**row, "chunks": len(spans), **means})
+                    said = "  ".join(f"{key} {value:.4f}" for key, value in means.items())
+                    print(f"{name:18} {budget:6,} {splitter:24} {len(spans):6,} chunks  {said}", flush=True)
+            for splitter, budgets in scored.items():
+                recalls = zip(*([score[0] for score in scores] for scores in budgets), strict=True)
+                self._recalls[splitter][name] = [sum(each) / len(BUDGETS) for each in recalls]
+
+    def means(self) -> list[dict[str, Any]]:
+        """Means over texts and budgets. A splitter for Markdown alone has none to compare."""
+        found = []
         for splitter in PLAIN:
-            mine = [row for row in rows if (row["group"], row["splitter"]) == (group, splitter)]
+            mine = [row for row in self.rows if row["splitter"] == splitter]
             means = {key: sum(row[key] for row in mine) / len(mine) for key in SCORES}
-            scores = "  ".join(f"{key} {value:.4f}" for key, value in means.items())
-            print(f"{group + ', mean of ' + str(len(mine)):25} {splitter:24} {scores}")
-    return rows
+            found.append({"group": self._name, "splitter": splitter, "of": len(mine), **means})
+        return found
 
+    def differences(self) -> list[dict[str, Any]]:
+        """How much more insitu recalls than each other splitter, and how far chance moves that."""
+        import numpy as np
 
-def _rows(known: dict[str, str], group: str, seed: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for name, text in known.items():
-        asked = questions(text, QUESTIONS, random.Random(seed + name))
-        for budget in BUDGETS:
-            for splitter, spans in {"insitu": ours(text, budget, name), **peers(text, budget, name)}.items():
-                row = {"group": group, "text": name, "budget": budget, "splitter": splitter}
-                rows.append({**row, "chunks": len(spans), **measured(text, spans, asked)})
-                found = rows[-1]
-                scores = "  ".join(f"{key} {found[key]:.4f}" for key in SCORES)
-                print(f"{name:18} {budget:6,} {splitter:24} {len(spans):6,} chunks  {scores}")
-    return rows
+        chance = np.random.default_rng(0)
+        found = []
+        for splitter in PLAIN[1:]:
+            means, sampled = 0.0, np.zeros(RESAMPLES)
+            for name in self._known:
+                more = np.subtract(self._recalls["insitu"][name], self._recalls[splitter][name])
+                means += float(more.mean()) / len(self._known)
+                for index in range(RESAMPLES):
+                    drawn = more[chance.integers(0, len(more), len(more))]
+                    sampled[index] += drawn.mean() / len(self._known)
+            interval = np.percentile(sampled, (2.5, 97.5)).tolist()
+            found.append({"group": self._name, "splitter": splitter, "recall": means, "interval": interval})
+        return found
 
 
 def environment(folder: Path) -> Path:

@@ -83,7 +83,7 @@ class _Summed:
 
     def fitting(self, start: int, stop: int, limit: int) -> int:
         word = start // _WORD
-        goal = int(self._sums[word]) + int(self._shares[word * _WORD : start].sum()) + limit
+        goal = int(self._sums[word]) + sum(self._shares[word * _WORD : start].tolist()) + limit
         word = int(self._sums.searchsorted(goal, "right")) - 1
         place = word * _WORD
         left = goal - int(self._sums[word])

@@ -22,6 +22,7 @@ PIECE_BYTES_MAX: Final = 2 << 20
 
 # So far a cut between characters moves to the left so that it splits no cluster of them.
 _CLUSTER_MAX: Final = 32
+_ASCII: Final = 0x80
 
 
 class Finer(Protocol):
@@ -163,13 +164,15 @@ class Cutter:
 
 def _joined(stretch: Stretch, place: int) -> bool:
     """Whether the character at a place belongs to a cluster with the one before it."""
+    if place < len(stretch.array) and stretch.array[place] < _ASCII:
+        return False
     import unicodedata
 
     width = 8 // stretch.unit * stretch.unit
     low = max(stretch.low, place - width // stretch.unit)
     before = stretch.bytes_of(low, place).decode(stretch.encoding, "ignore")[-1:]
     after = stretch.bytes_of(place, place + width // stretch.unit).decode(stretch.encoding, "ignore")[:1]
-    if not after or after.isascii():
+    if not after:
         return False
     return (
         unicodedata.combining(after) != 0
