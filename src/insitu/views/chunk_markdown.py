@@ -32,7 +32,7 @@ _BEHIND_BYTES: Final = 2 * _HEADING_BYTES_MAX
 _TIE_BYTES_MAX: Final = 64
 
 # Headings are read in blocks of so many bytes.
-_BLOCK_BYTES: Final = 32 << 10
+_BLOCK_BYTES: Final = 256 << 10
 
 # The usual headings; all others are looked at with care.
 _PLAIN: Final = re.compile(
