@@ -247,7 +247,11 @@ class Trail:
         self._check_link(view, before)
         if len(view.layers) >= LAYERS_MAX:
             raise self._expired(number)
-        return view._replace(number=number, at=after_of(journal), layers=over(view.layers, journal))
+        at = after_of(journal)
+        # Threads may read by this view before anybody has looked at the file again.
+        return view._replace(
+            seen=at[1:], settled=False, number=number, at=at, layers=over(view.layers, journal)
+        )
 
     def _check_link(self, view: View, before: State) -> None:
         """Refuses where something else happened between two operations than an append."""

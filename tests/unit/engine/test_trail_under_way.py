@@ -99,3 +99,23 @@ def test_an_opening_waits_for_a_commit_under_way(path: Path) -> None:
         assert not found
     opening.join(10)
     assert found == [BASE[:100] + b"inserted" + BASE[100:]]
+
+
+def test_a_commit_that_was_waited_for_and_is_not_made_is_forgotten(path: Path) -> None:
+    """The snapshot has followed the commits before it by then."""
+    site, policy = Site.of(local_volume(), str(path)), Policy(planner="shift")
+    with insitu.open(path, "r", lock_timeout_s=0) as doc:
+        insitu.delete(path, 100, 200)
+        with writing(site, policy, 0) as held:
+            draft = Draft(site, held.target, policy)
+            with draft.filling() as journal:
+                Spool(journal, Snapshot(held.target, generation(site, held.target)), lambda path: None).add(
+                    [Splice(Span(7, 7), (Literal(b"inserted"),))]
+                )
+            plan, kept = draft.planned(None, None)
+            draft.publish(plan, kept)
+            with pytest.raises(LockedError):
+                doc.read(0, 10)
+            site.volume.remove(site.journal)
+            draft.close()
+        assert doc[:] == BASE
