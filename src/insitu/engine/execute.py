@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import islice
 
-from insitu.core.columns import render
+from insitu.core.columns import Block, render
 from insitu.core.plan import WINDOW_BYTES, Plan
 from insitu.core.protocols import Progress
 from insitu.core.records import State
@@ -165,12 +165,23 @@ class Executor:
         """
         pool = self._journal.new
         for block in self._splices.blocks():
-            for start, low, high in zip(block.starts, block.news, block.news[1:], strict=False):
-                for at in range(low, high, WINDOW_BYTES):
-                    self._write(start + at - low, pool.read(at, min(WINDOW_BYTES, high - at)))
+            first, last = block.news[0], block.news[-1]
+            if last - first <= WINDOW_BYTES:
+                self._write_apart(block, memoryview(pool.read(first, last - first)))
+            else:
+                for start, low, high in zip(block.starts, block.news, block.news[1:], strict=False):
+                    for at in range(low, high, WINDOW_BYTES):
+                        self._write(start + at - low, pool.read(at, min(WINDOW_BYTES, high - at)))
             if self._report is not None:
                 self._written_bytes += total * len(block.starts) // self._splices.summary.places
                 self._report(min(self._written_bytes, total), total)
+
+    def _write_apart(self, block: Block, data: memoryview) -> None:
+        """Writes what the splices of a block bring, held in ``data``, each to its place."""
+        write, first = self._target.write, block.news[0]
+        for start, low, high in zip(block.starts, block.news, block.news[1:], strict=False):
+            write(start, data[low - first : high - first])
+        self._hints.wrote(Span(block.starts[0], block.stop(len(block.starts) - 1)), len(block.starts))
 
     def _replaced_evenly(self, step: Place) -> bytes | None:
         """A dense window of a search and replace, rendered at memory speed; None where it is not one.

@@ -17,6 +17,7 @@ from insitu.storage.base import File
 
 # Writing out begins in pieces of this size: large enough for the disk, early enough for the next sync.
 BEHIND_BYTES: Final = 8 << 20
+PAGE_BYTES: Final = 4 << 10
 
 
 class Hints:
@@ -47,12 +48,16 @@ class Hints:
     def _base(self, step: Place) -> Span:
         return self._splices.extent(step.result).base.moved(step.displacement)
 
-    def wrote(self, span: Span) -> None:
-        """Has what was written, in ascending order, written out piece by piece."""
+    def wrote(self, span: Span, places: int = 1) -> None:
+        """Has what was written, in ascending order, written out piece by piece.
+
+        Args:
+            places: in how many short pieces, each of which makes the disk write a page; 1: all of it.
+        """
         if span.start < self._stop:
             self._start, self._size = span.start, 0
         self._stop = span.stop
-        self._size += span.size
+        self._size += span.size if places == 1 else min(span.size, places * PAGE_BYTES)
         if self._size >= BEHIND_BYTES:
             self._target.begin_sync(Span(self._start, self._stop))
             self._start, self._size = self._stop, 0

@@ -17,10 +17,11 @@ from multiprocessing.process import BaseProcess
 from typing import Final, NamedTuple
 
 from insitu.core.protocols import Cancel
+from insitu.core.spans import Span
 from insitu.errors import CancelledError, FunctionError, InsituError, RequestError
-from insitu.views.transform_work import Changes, Failure, Task
+from insitu.views.transform_work import Changes, Failure
 
-Work = Callable[[Task], Changes | Failure]
+Work = Callable[[Span], Changes | Failure]
 
 # A worker has its next task waiting while its result is on the way.
 _TASKS_AHEAD: Final = 2
@@ -45,12 +46,12 @@ class _Result(NamedTuple):
 class _Worker:
     process: BaseProcess
     pipe: Connection
-    tasks: list[Task]
+    tasks: list[Span]
 
 
 def in_order(
-    start: Callable[[], Work], tasks: Iterator[Task], count: int, cancel: Cancel | None
-) -> Iterator[tuple[Task, Value]]:
+    start: Callable[[], Work], tasks: Iterator[Span], count: int, cancel: Cancel | None
+) -> Iterator[tuple[Span, Value]]:
     """Has tasks done by worker processes and yields them with their results, in order.
 
     Args:
@@ -87,10 +88,10 @@ class _Crew:
             self.end()
             raise
 
-    def results(self, tasks: Iterator[Task], cancel: Cancel | None) -> Iterator[tuple[Task, Value]]:
+    def results(self, tasks: Iterator[Span], cancel: Cancel | None) -> Iterator[tuple[Span, Value]]:
         """Yields tasks and results, in order."""
         ready: dict[int, Value] = {}
-        given: dict[int, Task] = {}
+        given: dict[int, Span] = {}
         count = 0
         for turn in itertools.count():
             for worker in self._workers:
@@ -108,7 +109,7 @@ class _Crew:
                 self._take(ready)
             yield given.pop(turn), ready.pop(turn)
 
-    def _give(self, worker: _Worker, number: int, task: Task) -> None:
+    def _give(self, worker: _Worker, number: int, task: Span) -> None:
         worker.tasks.append(task)
         try:
             worker.pipe.send((number, task))
@@ -132,7 +133,7 @@ class _Crew:
         worker.process.join(_END_TIMEOUT_S)
         code = worker.process.exitcode
         how = "stopped answering" if code is None else _ending(code)
-        span = worker.tasks[0].span
+        span = worker.tasks[0]
         return FunctionError(
             f"A worker process {how} while it worked on bytes {span.start:,} to {span.stop:,}; "
             "nothing was changed.",

@@ -107,7 +107,7 @@ def _in_context(rows: Iterator[_Row], width: int | None) -> Iterator[tuple[_Row,
 
 def _context(before: deque[_Row], ahead: deque[_Row]) -> Context:
     row, *after = ahead
-    context = Context(row.number, lambda _: row.offset)
+    context = Context(lambda: row.number, lambda _: row.offset)
     context.before = tuple(dict(one.texts) for one in before)
     context.after = tuple(dict(one.texts) for one in after)
     return context

@@ -10,7 +10,7 @@ import traceback
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, chain, compress, islice, repeat
-from operator import is_not
+from operator import is_not, length_hint
 from typing import Any, Final, NamedTuple
 
 from insitu.core.protocols import Reader
@@ -19,15 +19,11 @@ from insitu.errors import InsituError, TextError
 from insitu.formats.lines import LF, assigned_line, assigned_lines
 from insitu.views.transform_lines import LineReader
 
+# Items are compared and measured in groups, of which most do not change.
+_GROUP_ITEMS: Final = 32
+
 Item = Any
 Function = Callable[..., Any]
-
-
-class Task(NamedTuple):
-    """One window, and how many items start before it (0 where nobody wants to know)."""
-
-    span: Span
-    before: int
 
 
 class Changes(NamedTuple):
@@ -57,24 +53,25 @@ class Context:
         after: the items behind it, as they are in the file; fewer at its end.
     """
 
-    __slots__ = ("_first_number", "_offset_of", "_results", "after", "before")
+    __slots__ = ("_first_number", "_index", "_offset_of", "after", "before")
 
-    def __init__(self, first_number: int, offset_of: Callable[[int], int]) -> None:
+    def __init__(self, first_number: Callable[[], int], offset_of: Callable[[int], int]) -> None:
         self.before: tuple[Item, ...] = ()
         self.after: tuple[Item, ...] = ()
         self._first_number = first_number
         self._offset_of = offset_of
-        self._results: list[Any] = []
+        self._index: Callable[[], int] = int
+        """Which item of its stretch the function runs for; the first, where there is no other."""
 
     @property
     def number(self) -> int:
-        """Its number, from 1."""
-        return self._first_number + len(self._results)
+        """Its number, from 1. Counted on when it is asked for: five times as fast as reading lines."""
+        return self._first_number() + self._index()
 
     @property
     def offset(self) -> int:
         """The byte it starts at."""
-        return self._offset_of(len(self._results))
+        return self._offset_of(self._index())
 
 
 class Around(NamedTuple):
@@ -117,21 +114,27 @@ def called(function: Function, items: Sequence[Item], around: Around | None) -> 
     Raises:
         ItemError: it raised for one.
     """
-    results: list[Any] = []
+    given = iter(items)
+
+    def index() -> int:
+        return len(items) - length_hint(given) - 1
+
     try:
         if around is None:
-            results.extend(map(function, items))
+            results = list(map(function, given))
         else:
-            context, append = around.context, results.append
-            context._results = results
-            for item, context.before, context.after in zip(
-                items, around.befores(), around.afters(), strict=False
-            ):
-                append(function(item, context))
+            context = around.context
+            context._index = index
+            results = [
+                function(item, context)
+                for item, context.before, context.after in zip(
+                    given, around.befores(), around.afters(), strict=False
+                )
+            ]
         if len(results) < len(items):
             raise RuntimeError("the function raised StopIteration")
     except Exception as error:
-        raise ItemError(len(results), error) from error
+        raise ItemError(index(), error) from error
     return results
 
 
@@ -166,19 +169,18 @@ class LineWork:
         self._width = width
         self._as_bytes = as_bytes
         self._parse = parse
+        self._counted = lines.origin, 0
 
-    def __call__(self, task: Task) -> Changes | Failure:
+    def __call__(self, window: Span) -> Changes | Failure:
         """Works on one window."""
-        offset, data = self._lines.starting_in(task.span)
+        offset, data = self._lines.starting_in(window)
         if not data:
             return Changes(b"", b"", b"", b"")
         items = self._items(data, offset)
         ascii_ = self._lines.unit == 1 and data.isascii()
         places = _Places(offset, data, items if ascii_ else None, self._lines)
         try:
-            results = called(self._function, items, self._around(task, items, places))
-            if results == items:
-                return Changes(b"", b"", b"", b"")
+            results = called(self._function, items, self._around(items, places))
             rendering = _Rendering(self._lines, places, as_bytes=self._as_bytes, plain=b"\r" not in data)
             return _packed(results, items, places, rendering)
         except ItemError as error:
@@ -187,7 +189,7 @@ class LineWork:
     def _items(self, data: bytes, offset: int) -> list[Any]:
         return self._lines.split(data) if self._as_bytes else self._lines.texts(data, offset)
 
-    def _around(self, task: Task, items: list[Any], places: _Places) -> Around | None:
+    def _around(self, items: list[Any], places: _Places) -> Around | None:
         if self._width is None:
             return None
         before = self._items(self._lines.before(places.start, self._width), places.start)
@@ -195,9 +197,15 @@ class LineWork:
         around = [*before, *items, *after]
         if self._parse is not None:
             around = list(map(self._parse, around))
-        # The line that reaches into the window from the left was counted before, its end was not.
-        number = task.before + (places.start > task.span.start) + 1
-        return Around(Context(number, places.offset), around, len(before), self._width)
+        context = Context(lambda: self._lines_before(places.start) + 1, places.offset)
+        return Around(context, around, len(before), self._width)
+
+    def _lines_before(self, offset: int) -> int:
+        """How many lines there are before one that starts at an offset; counts on from the latest answer."""
+        at, count = self._counted
+        if offset != at:
+            self._counted = offset, count + self._lines.count(Span(at, offset))
+        return self._counted[1]
 
 
 class _Places:
@@ -213,14 +221,26 @@ class _Places:
         self._items = items
         self._lines = lines
         self._data = data
+        self._starts = [start]
+        """Where each group of lines starts, as far as anybody asked."""
+        self._group = -1
         self._bounds: list[int] = []
+        """Of that group."""
 
     def offset(self, index: int) -> int:
         """The offset of a line, or behind the last one."""
-        if not self._bounds:
-            items = self._items or self._lines.split(self._data)
-            self._bounds = list(accumulate(map(len, items), initial=self.start))
-        return self._bounds[index]
+        group = index // _GROUP_ITEMS
+        if group != self._group:
+            if self._items is None:
+                self._items = self._lines.split(self._data)
+            items, starts, nothing = self._items, self._starts, self._items[0][:0]
+            while len(starts) <= group:
+                low = (len(starts) - 1) * _GROUP_ITEMS
+                # Faster than adding up their lengths.
+                starts.append(starts[-1] + len(nothing.join(items[low : low + _GROUP_ITEMS])))
+            lengths = map(len, items[group * _GROUP_ITEMS : (group + 1) * _GROUP_ITEMS])
+            self._bounds, self._group = list(accumulate(lengths, initial=starts[group])), group
+        return self._bounds[index % _GROUP_ITEMS]
 
     def line(self, index: int) -> bytes:
         """The bytes of a line."""
@@ -240,16 +260,15 @@ class ChunkWork:
         self._chunk_bytes = chunk_bytes
         self._width = width
 
-    def __call__(self, task: Task) -> Changes | Failure:
+    def __call__(self, span: Span) -> Changes | Failure:
         """Works on one chunk."""
-        span = task.span
         chunk = self._content.read(span.start, span.size)
         around = None
         if self._width is not None:
             reach = self._width * self._chunk_bytes
             before = self._chunks(max(0, span.start - reach), span.start)
             after = self._chunks(span.stop, min(span.stop + reach, self._content.size))
-            context = Context(task.before + 1, lambda _index: span.start)
+            context = Context(lambda: span.start // self._chunk_bytes + 1, lambda _index: span.start)
             around = Around(context, [*before, chunk, *after], len(before), self._width)
         try:
             new = called(self._function, [chunk], around)[0]
@@ -359,14 +378,21 @@ def _not_an_item(new: Any, as_bytes: bool) -> TextError:
     )
 
 
+def _others(results: Sequence[Any], items: Sequence[Any]) -> Iterator[int]:
+    """Yields the indexes of results that are not the very items; most groups are told to be at one glance."""
+    for low in range(0, len(items), _GROUP_ITEMS):
+        made, given = results[low : low + _GROUP_ITEMS], items[low : low + _GROUP_ITEMS]
+        if made != given:
+            yield from compress(range(low, low + len(given)), map(is_not, made, given))
+
+
 def _packed(
     results: Sequence[Any], items: Sequence[Any], places: Any, render: Callable[[Any, Any, int], bytes]
 ) -> Changes:
     """The items that changed."""
     starts, stops, sizes = array("q"), array("q"), array("q")
     data: list[bytes] = []
-    others = compress(range(len(items)), map(is_not, results, items))
-    for index in others:
+    for index in _others(results, items):
         new, item = results[index], items[index]
         if new == item:
             continue

@@ -33,8 +33,7 @@ from insitu.views.transform_function import (
     unpacked,
 )
 from insitu.views.transform_lines import LINE_BYTES_MAX, LineReader
-from insitu.views.transform_rows import row_batches
-from insitu.views.transform_work import Changes, ChunkWork, Failure, LineWork, Task
+from insitu.views.transform_work import Changes, ChunkWork, Failure, LineWork
 
 if TYPE_CHECKING:
     from insitu.views.streaming import Source
@@ -108,21 +107,23 @@ class Transform:
         content, text, path = source
         function = resolved(self.function)
         if self.by == "rows":
+            from insitu.views.transform_rows import row_batches  # which worker processes have no use for
+
             width = self.context if takes_context(function) else None
             yield from row_batches(source, function, width, progress, cancel)
             return
         job = _Job(self, path, text, takes_context(function))
         lines = job.lines(content)
         report = _Report(content.size, progress, cancel)
-        tasks = self._tasks(content, lines, counted=job.with_context)
-        results: Iterable[tuple[Task, Value]]
+        windows = self._windows(content, lines)
+        results: Iterable[tuple[Span, Value]]
         if self.workers > 1 and isinstance(content, Snapshot) and content.size > SMALL_BYTES:
             start = _Start(job, packed(self.function), path, _way_to(content), content.generation)
-            results = in_order(start, tasks, self.workers, cancel)
+            results = in_order(start, windows, self.workers, cancel)
         else:
             work = job.work(content, function, lines)
-            results = ((task, work(task)) for task in tasks)
-        for task, result in results:
+            results = ((window, work(window)) for window in windows)
+        for window, result in results:
             report.check()
             if isinstance(result, Failure):
                 raise self._failed(result, lines, path)
@@ -130,20 +131,15 @@ class Transform:
                 raise result
             if result.starts:
                 yield _replacements(result)
-            report.done(task.span.stop)
+            report.done(window.stop)
         report.finish()
 
-    def _tasks(self, content: Reader, lines: LineReader | None, *, counted: bool) -> Iterator[Task]:
-        """The windows; ``counted``: with the number of items before each."""
-        if lines is None:
-            size, step = content.size, self.chunk_bytes
-            for low in range(0, size, step):
-                yield Task(Span(low, min(low + step, size)), low // step)
-            return
-        before = 0
-        for span in lines.windows():
-            yield Task(span, before)
-            before += lines.count(span) if counted else 0
+    def _windows(self, content: Reader, lines: LineReader | None) -> Iterator[Span]:
+        """What is worked on at once: chunks, or stretches in which lines start."""
+        if lines is not None:
+            return lines.windows()
+        size, step = content.size, self.chunk_bytes
+        return (Span(low, min(low + step, size)) for low in range(0, size, step))
 
     def _failed(self, failed: Failure, lines: LineReader | None, path: str) -> InsituError:
         """The error that names the item."""
@@ -173,7 +169,6 @@ class _Job:
     def __init__(self, transform: Transform, path: str, text: Encoding, with_context: bool) -> None:
         self.path = path
         self.text = text
-        self.with_context = with_context
         self._by = transform.by
         self._width = transform.context if with_context else None
         self._as_bytes = transform.as_bytes

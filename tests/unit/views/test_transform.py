@@ -29,7 +29,7 @@ from insitu.views.streaming import Source
 from insitu.views.text import Encoding
 from insitu.views.transform_function import takes_context
 from insitu.views.transform_lines import LineReader
-from insitu.views.transform_work import Changes, Context, LineWork, Task
+from insitu.views.transform_work import Changes, Context, LineWork
 from insitu.views.transforming import Transform
 from tests.unit.views import transform_functions as functions
 
@@ -364,11 +364,10 @@ def test_a_window_leaves_no_cycles_behind() -> None:
 
     lines = LineReader(Bytes(), Encoding("utf-8"), "file")
     work = LineWork(lines, functions.numbered, width=1, as_bytes=False)
-    task = Task(Span(0, len(data)), 0)
     gc.collect()
     gc.disable()
     try:
-        assert isinstance(changes := work(task), Changes)
+        assert isinstance(changes := work(Span(0, len(data))), Changes)
         assert changes.starts
         assert gc.collect() == 0
     finally:
