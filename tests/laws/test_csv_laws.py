@@ -270,7 +270,8 @@ def test_bits_are_found_by_number_and_by_place(data: bytes, shift: int) -> None:
     ranked = Ranked(words)
     numbers = np.arange(len(ranked))
     assert len(ranked) == len(listed)
-    assert ranked.places(numbers).tolist() == listed.tolist()
+    for near in (listed, np.full(len(listed), shift % (len(words) * 64)), listed[::-1].copy()):
+        assert ranked.places(numbers, near).tolist() == listed.tolist()
     at = np.arange(len(words) * 64)
     assert ranked.numbers(at).tolist() == np.searchsorted(listed, at).tolist()
     before_last = at[: int(listed[-1]) + 1]

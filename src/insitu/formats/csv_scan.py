@@ -192,9 +192,10 @@ def _sifted(
 
     row_ends, separators = Ranked(found.row_ends), Ranked(found.separators)
     numbers = row_ends.numbers(held)
-    numbers = numbers[np.flatnonzero(np.diff(numbers, prepend=-1))]
+    first_held = np.flatnonzero(np.diff(numbers, prepend=-1))
+    held, numbers = held[first_held], numbers[first_held]
     ended = bool(numbers[-1] < len(row_ends))
-    starts, ends = row_ends.places(numbers - 1) + 1, row_ends.places(numbers) + 1
+    starts, ends = row_ends.places(numbers - 1, held) + 1, row_ends.next_places(held) + 1
     if not numbers[0]:
         starts[0] = begin
     if not ended:
@@ -208,7 +209,7 @@ def _sifted(
         dialect,
         wanted,
         Between(
-            lambda at: separators.places(at - 1),
+            lambda at: separators.places(at - 1, starts),
             lambda low, _at: separators.next_places(low),
             second,
             last,

@@ -118,7 +118,7 @@ class Specials:
             # What precedes the first byte, the state says.
             calm = not strays[1:].any() and int(strays[0]) <= 1
             if calm and not found.dialect.lenient:
-                calm = not (found.dangling() & found.outside(quoted)).any()
+                calm = not found.dangling(quoted).any()
             self._calm[quoted] = calm
         return self._calm[quoted]
 
