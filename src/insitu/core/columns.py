@@ -15,7 +15,6 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import sub
 from typing import Any, NamedTuple, Protocol
 
 from insitu.core.spans import Span
@@ -429,7 +428,7 @@ def _rendered(window: Window, pool: Pool, read_base: ReadBase) -> bytes:
     runs = _kept(window, read_base)
     new = Span(window.news[0], window.news[-1])
     unit = pool.unit(new)
-    if unit is not None and set(map(sub, window.news[1:], window.news)) == {len(unit)}:
+    if unit is not None and window.news == list(range(new.start, new.stop + 1, len(unit))):
         return unit.join(runs)
     literals = memoryview(pool.read(new.start, new.size))
     parts: list[bytes | memoryview] = []

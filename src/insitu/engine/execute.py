@@ -7,7 +7,8 @@ segment's first write (J5).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 
 from insitu.core.columns import Block, render
@@ -19,8 +20,9 @@ from insitu.core.steps import Collapse, Insert, Move, Place, Resize, Step, Trans
 from insitu.engine.hints import Hints
 from insitu.engine.journal import Journal
 from insitu.engine.ranges import finish_collapse, finish_insert
+from insitu.engine.write_behind import WriteBehind
 from insitu.errors import InternalError
-from insitu.storage.base import File
+from insitu.storage.base import Buffer, File
 
 # Where so many bytes are overwritten for each splice, and so many times as many as splices bring, writing
 # the splices alone is cheaper than writing whole atoms.
@@ -29,6 +31,10 @@ SCATTERED_SHARE = 8
 
 # From so many splices in a window on, rendering them one by one costs more than searching the window again.
 DENSE_PLACES = 64
+
+# From so many bytes on, a thread that writes while the next window is rendered takes less than it saves
+# (measured on 2 GB with 2 million splices: 3.4 s without, 2.4 with it).
+BEHIND_FROM_BYTES = 16 << 20
 
 
 class Executor:
@@ -66,6 +72,8 @@ class Executor:
         self._hints = Hints(journal.splices, self._source, target)
         self._written_bytes = 0
         self._buffer = memoryview(bytearray())
+        behind = plan.cost.written_bytes >= BEHIND_FROM_BYTES
+        self._behind = WriteBehind(self._write_now) if behind else None
         # Where every splice replaces the same by the same, a dense window is one call of bytes.replace.
         old, new = journal.old.uniform, journal.new.uniform if journal.new.size else b""
         self._units = (old, new) if old and new is not None else None
@@ -82,7 +90,8 @@ class Executor:
         if self._scattered:
             self._write_scattered(total)
         else:
-            self._run_segments(segments_done, total)
+            with self._writing():
+                self._run_segments(segments_done, total)
         if sync_last:
             self._target.sync()
 
@@ -94,6 +103,7 @@ class Executor:
             if (following := next(segments, None)) is not None:
                 self._hints.expect(following)
             if number > segments_done:
+                self._settle()
                 self._target.sync()  # J4: durable before the checkpoint that says so
                 self._journal.note(State.RUNNING, number)  # J5: durable before this segment's first write
             for step in segment:
@@ -105,19 +115,23 @@ class Executor:
     def build(self) -> None:
         """Runs a rewrite's segments into the new file; nothing needs a checkpoint before the swap."""
         total = self._splices.result_size
-        for segment in self._plan.program.segments():
-            for step in segment:
-                self._perform(step)
-                if self._report is not None:
-                    self._report(min(self._written_bytes, total), total)
+        with self._writing():
+            for segment in self._plan.program.segments():
+                for step in segment:
+                    self._perform(step)
+                    if self._report is not None:
+                        self._report(min(self._written_bytes, total), total)
         self._target.resize(total)  # it may end in a hole
 
     def _perform(self, step: Step) -> None:
+        if not isinstance(step, Place | Move):
+            self._settle()
         match step:
             case Place():
                 self._place(step)
             case Move(source, offset):
                 if self._sparse and self._target.next_data(source.start) >= source.stop:
+                    self._settle()
                     self._target.punch(Span(offset, offset + source.size))
                 else:
                     self._write(offset, self._read_at(0)(source.start, source.size))
@@ -145,9 +159,31 @@ class Executor:
             return
         self._write(step.offset, render(window, self._journal.new, self._read_at(step.displacement)))
 
-    def _write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+    def _write(self, offset: int, data: Buffer) -> None:
+        """Writes what is valid until something is read again, now or while the next step is prepared."""
+        if self._behind is None:
+            self._write_now(offset, data)
+        else:
+            self._behind.put(offset, bytes(data) if isinstance(data, memoryview) else data)
+
+    def _write_now(self, offset: int, data: Buffer) -> None:
         self._target.write(offset, data)
         self._hints.wrote(Span(offset, offset + len(data)))
+
+    def _settle(self) -> None:
+        """Waits for what is being written."""
+        if self._behind is not None:
+            self._behind.drain()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """When the block is left, everything is written, or nothing more will be."""
+        try:
+            yield
+            self._settle()
+        finally:
+            if self._behind is not None:
+                self._behind.end()
 
     def _is_scattered(self) -> bool:
         """Whether the plan overwrites, in places so far apart that most of each atom stays what it is."""
@@ -171,7 +207,7 @@ class Executor:
             else:
                 for start, low, high in zip(block.starts, block.news, block.news[1:], strict=False):
                     for at in range(low, high, WINDOW_BYTES):
-                        self._write(start + at - low, pool.read(at, min(WINDOW_BYTES, high - at)))
+                        self._write_now(start + at - low, pool.read(at, min(WINDOW_BYTES, high - at)))
             if self._report is not None:
                 self._written_bytes += total * len(block.starts) // self._splices.summary.places
                 self._report(min(self._written_bytes, total), total)
@@ -199,6 +235,7 @@ class Executor:
         whole = places - bool(front) - bool(back)
         rendered = new[len(new) - front :] + data.replace(old, new) + new[:back]
         if len(rendered) != step.result.size or data.count(old) != whole:
+            self._units = None  # not all that is there is replaced: most windows would be rendered twice
             return None
         return rendered
 
@@ -219,6 +256,7 @@ class Executor:
             return False
         if self._source.next_data(source.start) < source.stop:
             return False
+        self._settle()
         self._target.punch(step.written)
         return True
 
