@@ -250,8 +250,8 @@ def _write_matching(
     output: Output,
 ) -> None:
     """Writes the header and the rows that a condition is true of."""
-    from insitu.views.csv_scan import data_start
     from insitu.views.csv_selection import matching
+    from insitu.views.csv_window import data_start
 
     source, dialect = _source(doc), table.dialect
     if not output.as_json:

@@ -10,7 +10,8 @@ Rows are all rows, a header included, numbered from 0; what the byte order mark 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -19,15 +20,19 @@ from insitu.core.protocols import Cancel, Progress, Reader
 from insitu.core.spans import Span
 from insitu.engine.granules import GRANULE_BYTES, Granules
 from insitu.engine.kept_index import Kind
+from insitu.engine.reopening import Way
 from insitu.engine.saved_index import Layout, Sample
 from insitu.engine.site import Site
-from insitu.errors import InternalError, SpanError, StaleError
+from insitu.engine.snapshot import Snapshot
+from insitu.errors import FormatError, InternalError, SpanError, StaleError
 from insitu.formats.csv_dialect import Dialect
 from insitu.formats.csv_faults import misplaced, unclosed
 from insitu.formats.csv_specials import outcomes
 from insitu.formats.csv_states import ESCAPED_QUOTED, QUOTED, START, STATES, Outcome
 from insitu.formats.csv_tables import row_ends, table
-from insitu.scan.windows import WINDOW_BYTES, Window, parallel, window_at
+from insitu.scan.companion import Companion
+from insitu.scan.pair import Pair, pays, windows_of
+from insitu.scan.windows import WINDOW_BYTES, Buffer, Report, Window, parallel, window_at
 from insitu.storage.base import Volume
 
 if TYPE_CHECKING:
@@ -183,11 +188,13 @@ class RowIndex:
         old = self._granules
         # The last granule is scanned again: a CR at its end may now have an LF behind it.
         kept = max(0, len(old.sizes) - 1)
-        scan = _Scan(reader, self._dialect, old.granule_bytes)
-        scan.granules.keep_rows(old, 0, kept)
         start = old.size - old.sizes[kept] if kept < len(old.sizes) else 0
-        scan.state = old.states[kept] if kept < len(old.sizes) else START
-        scan.over(Span(start, reader.size), progress, cancel)
+        for paired in (True, False):
+            scan = _Scan(reader, self._dialect, old.granule_bytes)
+            scan.granules.keep_rows(old, 0, kept)
+            scan.state = old.states[kept] if kept < len(old.sizes) else START
+            if scan.over(Span(start, reader.size), progress, cancel, paired=paired):
+                break
         return scan.index()
 
     def patched(self, blocks: Iterable[Block], reader: Reader, *, cancel: Cancel | None = None) -> RowIndex:
@@ -271,18 +278,39 @@ class _Scan:
         self.granules = RowGranules(granule_bytes)
         self.state = START
 
-    def over(self, span: Span, progress: Progress | None, cancel: Cancel | None) -> None:
-        """Adds granules for a span of the file."""
-        unit, dialect = self.granules.granule_bytes, self._dialect
+    def over(
+        self, span: Span, progress: Progress | None, cancel: Cancel | None, *, paired: bool = False
+    ) -> bool:
+        """Adds granules for a span of the file.
 
-        def work(window: Window) -> list[_Made]:
-            return _made(window, dialect, unit)
+        Args:
+            paired: whether another process may help, if that pays.
 
+        Returns:
+            Whether they are right: not if it helped, and what it read may be another generation's.
+        """
+        reader, unit, dialect = self._reader, self.granules.granule_bytes, self._dialect
         window_bytes = unit * max(1, WINDOW_BYTES // unit)
-        passes = parallel(
-            self._reader, work, *span, window_bytes=window_bytes, after=1, progress=progress, cancel=cancel
-        )
-        start = span.start
+        work = _Work(dialect, unit)
+        passes: Iterable[list[_Made]]
+        shared = reader if paired and isinstance(reader, Snapshot) and pays(span.size) else None
+        if shared is not None and shared.undisturbed:
+            passes = _passes(shared, work, span, window_bytes, progress, cancel)
+        else:
+            shared = None
+            passes = parallel(
+                reader, work, *span, window_bytes=window_bytes, after=1, progress=progress, cancel=cancel
+            )
+        try:
+            self._add(span.start, passes)
+        except FormatError:
+            if shared is None or shared.undisturbed:
+                raise
+        return shared is None or shared.undisturbed
+
+    def _add(self, start: int, passes: Iterable[list[_Made]]) -> None:
+        """Adds the granules of windows, the first of which starts there."""
+        dialect = self._dialect
         for size, made in chain.from_iterable(passes):
             outcome = made[self.state] or self._exactly(Span(start, start + size))
             self.granules.add(size, outcome.rows, self.state)
@@ -332,15 +360,60 @@ def row_index_kind(site: Site, dialect: Dialect) -> Kind[RowIndex]:
     )
 
 
-def _made(window: Window, dialect: Dialect, unit: int) -> list[_Made]:
-    """The size of each granule of a window, and what it does to each state, as far as that is easy."""
-    import numpy as np
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Tells the size of each granule of a window, and what it does to each state, as far as that is easy."""
 
-    own, following = np.frombuffer(window.own, np.uint8), _following(window)
-    sizes = [min(unit, len(own) - at) for at in range(0, len(own), unit)]
-    if window.span.start >= len(dialect.bom):
-        return list(zip(sizes, outcomes(own, dialect, following, unit), strict=True))
-    return [(size, (None,) * STATES) for size in sizes]
+    dialect: Dialect
+    unit: int
+
+    def __call__(self, window: Window) -> list[_Made]:
+        import numpy as np
+
+        own, following, unit = np.frombuffer(window.own, np.uint8), _following(window), self.unit
+        sizes = [min(unit, len(own) - at) for at in range(0, len(own), unit)]
+        if window.span.start >= len(self.dialect.bom):
+            return list(zip(sizes, outcomes(own, self.dialect, following, unit), strict=True))
+        return [(size, (None,) * STATES) for size in sizes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """Makes, in another process, what answers there."""
+
+    way: Way
+    work: _Work
+    window_bytes: int
+
+    def __call__(self) -> Callable[[Span], list[_Made]]:
+        return _answering(self.way.open(), self.work, self.window_bytes)
+
+
+def _answering(reader: Reader, work: _Work, window_bytes: int) -> Callable[[Span], list[_Made]]:
+    """What is made of the windows of a reader, one after the other, in one buffer."""
+    buffer = Buffer(reader, window_bytes + 1)
+    return lambda span: work(buffer.fill(span, 0, 1))
+
+
+def _passes(
+    reader: Snapshot,
+    work: _Work,
+    span: Span,
+    window_bytes: int,
+    progress: Progress | None,
+    cancel: Cancel | None,
+) -> Iterator[list[_Made]]:
+    """Yields what two processes make of the windows of a span."""
+    companion = Companion[Span, list[_Made]].spawned("numpy", __name__)
+    if companion is not None:
+        companion.begin(_Start(Way.to(reader, reader.file.path), work, window_bytes))
+    answer = _answering(reader, work, window_bytes)
+    pair = Pair(windows_of(span, window_bytes), answer, companion)
+    report = Report(span, progress, None)
+    for window, made in pair.answers(cancel):
+        yield made
+        report.done(window.stop)
+    report.finish()
 
 
 def _following(window: Window) -> int:

@@ -120,6 +120,24 @@ class Snapshot:
         """Whether operations lie between what it shows and what the file holds, as far as reads found."""
         return self._trail is not None and bool(self._trail.view.layers)
 
+    @property
+    def settled(self) -> bool:
+        """Whether the file holds what it shows until it is closed: nobody else can commit."""
+        return self._trail is None
+
+    @property
+    def undisturbed(self) -> bool:
+        """Whether the file itself has held what it shows all the time up to now: nobody has committed.
+
+        Raises:
+            StaleError: the file was cut shorter, or changed by others and through insitu.
+        """
+        trail = self._trail
+        if trail is None:
+            return True
+        view = trail.view
+        return not view.layers and not view.swapped and trail.holds(view) and not trail.view.layers
+
     def read(self, offset: int, size: int) -> bytes:
         """Exactly these bytes."""
         trail = self._trail

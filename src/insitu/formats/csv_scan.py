@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 # cells are.
 _BATCH_SEPARATORS: Final = 1 << 16
 
+# Rows that a sieve holds back none of are so many at once: a column of offsets is half a MiB for them, too.
+# Rows so short that there are more in a window are split batch by batch.
+_HELD_MAX: Final = 1 << 16
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
@@ -147,7 +151,8 @@ def calm_rows(
     import numpy as np
 
     if sieve is not None:
-        held = sieve.places(data, found.around, begin, count(found.row_ends) // 2)
+        most = min(count(found.row_ends) // 2, _HELD_MAX)
+        held = sieve.places(data, found.around, begin, most)
         if held is not None:
             if len(held):
                 yield _sifted(data, dialect, wanted, found, begin, offset, first, held)

@@ -72,7 +72,7 @@ def bounds(reader: Reader, start: int, stop: int | None) -> Span:
 
 def window_at(reader: Reader, span: Span, before: int = 0, after: int = 0) -> Window:
     """Reads one span, with context, into a buffer of its own."""
-    return _Buffer(reader, span.size + before + after).fill(span, before, after)
+    return Buffer(reader, span.size + before + after).fill(span, before, after)
 
 
 def windows(
@@ -96,7 +96,7 @@ def windows(
         ``window_bytes`` bytes.
     """
     span = bounds(reader, start, stop)
-    buffer = _Buffer(reader, min(window_bytes, span.size) + before + after)
+    buffer = Buffer(reader, min(window_bytes, span.size) + before + after)
     count = -(-span.size // window_bytes)
     for index in range(count):
         if backward:
@@ -143,7 +143,7 @@ def parallel(
     span = bounds(reader, start, stop)
     count = -(-span.size // window_bytes)
     wanted = threads or os.cpu_count() or 1
-    report = _Report(span, progress, cancel)
+    report = Report(span, progress, cancel)
     if wanted == 1 or count < THREADS_FROM_WINDOWS:
         for window in windows(
             reader, span.start, span.stop, window_bytes=window_bytes, before=before, after=after
@@ -158,7 +158,7 @@ def parallel(
     report.finish()
 
 
-class _Buffer:
+class Buffer:
     """One reused buffer that windows are read into."""
 
     def __init__(self, reader: Reader, size: int) -> None:
@@ -173,7 +173,7 @@ class _Buffer:
         return Window(own, view, own.start - low)
 
 
-class _Report:
+class Report:
     """Progress and cancelling of one pass, on the thread that iterates."""
 
     def __init__(self, span: Span, progress: Progress | None, cancel: Cancel | None) -> None:
@@ -242,7 +242,7 @@ class _Run(Generic[T]):
             for number in range(threads)
         ]
 
-    def results(self, report: _Report) -> Iterator[T]:
+    def results(self, report: Report) -> Iterator[T]:
         """Yields results in file order; ends the threads however it is left."""
         try:
             for thread in self._threads:
@@ -274,12 +274,12 @@ class _Run(Generic[T]):
         return Span(low, min(low + size, self._span.stop))
 
     def _serve(self) -> None:
-        buffer: _Buffer | None = None
+        buffer: Buffer | None = None
         while (stride := self._take()) is not None:
             batch: list[T | _Failure] = []
             try:
                 if buffer is None:
-                    buffer = _Buffer(self._reader, self._window_bytes + self._before + self._after)
+                    buffer = Buffer(self._reader, self._window_bytes + self._before + self._after)
                 whole = self._stride_span(stride)
                 for low in range(whole.start, whole.stop, self._window_bytes):
                     if self._ended:

@@ -22,8 +22,9 @@ from insitu.formats.csv_cells import rendered
 from insitu.formats.csv_dialect import Dialect
 from insitu.formats.csv_scan import Rows, split_rows
 from insitu.formats.csv_splices import Slots, dropped, moved, slots
-from insitu.views.csv_scan import row_end, scan_rows
+from insitu.views.csv_scan import scan_rows
 from insitu.views.csv_selection import header_of
+from insitu.views.csv_window import row_end
 
 if TYPE_CHECKING:
     from insitu.formats.cells import Column

@@ -7,9 +7,9 @@ alone where the caller says so; a blank line, in a file of several columns, is n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 from insitu.core.protocols import Cancel, Progress
 from insitu.core.replacements import Replacements, Uniform, Varied
@@ -17,14 +17,24 @@ from insitu.errors import FormatError, RequestError
 from insitu.formats.condition_batch import Batch
 from insitu.formats.csv_cells import Spelling, spelled
 from insitu.formats.csv_dialect import Dialect
+from insitu.views.csv_pair import beside
 from insitu.views.csv_selection import Selection, merged
 from insitu.views.streaming import Source, check_expected
 
 if TYPE_CHECKING:
-    from insitu.formats.cells import Cells, Column, Mask
+    import numpy as np
+
+    from insitu.formats.cells import Bytes, Cells, Column, Mask
     from insitu.formats.csv_scan import Rows
 
+    Places: TypeAlias = np.ndarray[Any, np.dtype[np.uint32]]
+    Sizes: TypeAlias = np.ndarray[Any, np.dtype[np.unsignedinteger]]
+    Kinds: TypeAlias = np.ndarray[Any, np.dtype[np.uint16]]
+
 Short = Literal["refuse", "skip"]
+
+# Cells whose old value is so short and the same for all need not be read again to be saved for undo.
+_COMMON_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,46 +67,19 @@ class CsvUpdate:
             FormatError: a row is too short; or the file is not written in the dialect.
             NoMatchError, ExpectationError: not as many rows as expected.
         """
-        selection = Selection.of(source, self.dialect, self.where, null_empty=self.null_empty)
-        columns = selection.indices(self.set)
-        values = [_Value.of(text, source, self.dialect, len(selection.header)) for text in self.set.values()]
-        targets = dict(zip(columns, values, strict=True))
-        if len(targets) < len(self.set):
-            raise RequestError(
-                f"Two of the columns to set are the same: {', '.join(self.set)}; nothing was changed."
-            )
-
-        def edits(rows: Rows, chosen: Column) -> Replacements | None:
-            return self._edits(rows, chosen, targets, selection)
-
-        yield from _edited(self, source, selection, columns, edits, progress, cancel)
-
-    def _edits(
-        self, rows: Rows, chosen: Column, targets: Mapping[int, _Value], selection: Selection
-    ) -> Replacements | None:
-        """What changes in the chosen rows."""
-        import numpy as np
-
-        filled = chosen
-        if len(selection.header) > 1:
-            filled = chosen[rows.stops[chosen] > rows.starts[chosen]]
-        starts: list[Column] = []
-        stops: list[Column] = []
-        numbers: list[Column] = []
-        texts: dict[bytes, int] = {}
-        for column, value in targets.items():
-            cells = rows.cells[column]
-            at = filled[_others(cells, filled, value, selection.encoding)]
-            at = at[~_absent(rows, cells, at, selection.header[column], value, self.short)]
-            places = [texts.setdefault(text, len(texts)) for text in value.spelling]
-            style = np.zeros(len(at), np.int8)
-            if cells.quoted is not None:
-                style += cells.quoted[at]
-            starts.append(cells.starts[at])
-            stops.append(cells.stops[at])
-            numbers.append(np.array(places)[style])
-        low, high, which = (np.concatenate(column) for column in (starts, stops, numbers))
-        return _replacements(low + rows.offset, high + rows.offset, which, list(texts))
+        with beside(source.reader) as companion:
+            selection = Selection.of(source, self.dialect, self.where, null_empty=self.null_empty)
+            columns = selection.indices(self.set)
+            width = len(selection.header)
+            values = [_Value.of(text, source, self.dialect, width) for text in self.set.values()]
+            targets = dict(zip(columns, values, strict=True))
+            if len(targets) < len(self.set):
+                raise RequestError(
+                    f"Two of the columns to set are the same: {', '.join(self.set)}; nothing was changed."
+                )
+            work = _Setting(selection, targets, self.short)
+            passed = selection.scan_beside(companion, source, self.dialect, columns, work, progress, cancel)
+            yield from _edited(passed, self.expect, source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,42 +104,123 @@ class CsvDelete:
             FormatError: the file is not written in the dialect.
             NoMatchError, ExpectationError: not as many rows as expected.
         """
-        selection = Selection.of(source, self.dialect, self.where, null_empty=self.null_empty)
-
-        def edits(rows: Rows, chosen: Column) -> Replacements:
-            starts, stops = merged(rows.starts[chosen] + rows.offset, rows.ends[chosen] + rows.offset)
-            return Uniform(starts, stops, b"")
-
-        yield from _edited(self, source, selection, (), edits, progress, cancel)
+        with beside(source.reader) as companion:
+            selection = Selection.of(source, self.dialect, self.where, null_empty=self.null_empty)
+            work = _Deleting(selection)
+            passed = selection.scan_beside(companion, source, self.dialect, (), work, progress, cancel)
+            yield from _edited(passed, self.expect, source)
 
 
 def _edited(
-    edit: CsvUpdate | CsvDelete,
-    source: Source,
-    selection: Selection,
-    columns: tuple[int, ...],
-    edits: Callable[[Rows, Column], Replacements | None],
-    progress: Progress | None,
-    cancel: Cancel | None,
+    passed: Iterator[tuple[_Changes, int]], expect: int | None, source: Source
 ) -> Iterator[Replacements]:
-    """Yields what ``edits`` makes of the rows chosen, and at the end checks how many there were."""
-
-    def work(rows: Rows) -> tuple[Replacements | None, int]:
-        chosen = selection.chosen(rows)
-        return edits(rows, chosen), len(chosen)
-
+    """Yields what changes in some rows, and at the end checks of how many the condition was true."""
     count = 0
-    for batch, chosen in selection.scan(source, edit.dialect, columns, work, progress, cancel):
+    for changes, chosen in passed:
         count += chosen
-        if batch is not None:
-            yield batch
+        if len(changes.starts):
+            yield changes.replacements()
     check_expected(
-        edit.expect,
+        expect,
         count,
         f"The condition is true of {count:,} rows",
         source.path,
         "Count them with: insitu csv count FILE --where CONDITION",
     )
+
+
+class _Changes(NamedTuple):
+    """What changes in some rows, as small as it may be: it waits for its turn, and travels."""
+
+    offset: int
+    """What the starts are counted from."""
+    starts: Places
+    sizes: int | Sizes
+    """One number where all are the same."""
+    texts: tuple[bytes, ...]
+    which: Kinds | None
+    """Which text each gets; None: the only one."""
+    old: bytes | None
+    """What each replaces, where that is short and the same for all."""
+
+    @classmethod
+    def of(
+        cls, rows: Rows, starts: Column, stops: Column, which: Column | None, texts: Iterable[bytes]
+    ) -> _Changes:
+        """Spans of the data of rows, in any order, with the number of the text that replaces each."""
+        import numpy as np
+
+        if bool((starts[1:] < starts[:-1]).any()):
+            in_order = np.argsort(starts, kind="stable")
+            starts, stops = starts[in_order], stops[in_order]
+            which = None if which is None else which[in_order]
+        sizes = stops - starts
+        even = bool(len(sizes)) and bool((sizes == sizes[0]).all())
+        return cls(
+            rows.offset,
+            starts.astype(np.uint32),
+            int(sizes[0]) if even else sizes.astype(np.min_scalar_type(sizes.max(initial=0))),
+            tuple(texts),
+            None if which is None else which.astype(np.uint16),
+            _common(rows.data, starts, int(sizes[0])) if even and which is None else None,
+        )
+
+    def replacements(self) -> Replacements:
+        """The same in coordinates of the file; there is at least one."""
+        import numpy as np
+
+        starts = self.starts + np.int64(self.offset)
+        stops = starts + self.sizes
+        if self.which is None:
+            return Uniform(starts, stops, self.texts[0], self.old)
+        bounds = np.zeros(len(starts) + 1, np.int64)
+        np.cumsum(np.array([len(text) for text in self.texts])[self.which], out=bounds[1:])
+        data = b"".join([self.texts[number] for number in self.which.tolist()])
+        return Varied(starts, stops, bounds, data)
+
+
+@dataclass(frozen=True, slots=True)
+class _Deleting:
+    """Deletes the chosen rows."""
+
+    selection: Selection
+
+    def __call__(self, rows: Rows) -> tuple[_Changes, int]:
+        chosen = self.selection.chosen(rows)
+        return _Changes.of(rows, *merged(rows.starts[chosen], rows.ends[chosen]), None, (b"",)), len(chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """Sets cells of the chosen rows; the new values by the index of the column."""
+
+    selection: Selection
+    targets: Mapping[int, _Value]
+    short: Short
+
+    def __call__(self, rows: Rows) -> tuple[_Changes, int]:
+        import numpy as np
+
+        chosen = filled = self.selection.chosen(rows)
+        if len(self.selection.header) > 1:
+            filled = chosen[rows.stops[chosen] > rows.starts[chosen]]
+        starts: list[Column] = []
+        stops: list[Column] = []
+        numbers: list[Column] = []
+        texts: dict[bytes, int] = {}
+        for column, value in self.targets.items():
+            cells = rows.cells[column]
+            at = filled[_others(cells, filled, value, self.selection.encoding)]
+            at = at[~_absent(rows, cells, at, self.selection.header[column], value, self.short)]
+            places = [texts.setdefault(text, len(texts)) for text in value.spelling]
+            style = np.zeros(len(at), np.int8)
+            if cells.quoted is not None:
+                style += cells.quoted[at]
+            starts.append(cells.starts[at])
+            stops.append(cells.stops[at])
+            numbers.append(np.array(places)[style])
+        low, high, which = (np.concatenate(column) for column in (starts, stops, numbers))
+        return _Changes.of(rows, low, high, None if len(texts) == 1 else which, texts), len(chosen)
 
 
 class _Value(NamedTuple):
@@ -209,17 +273,10 @@ def short_error(row: int, start: int, name: str) -> FormatError:
     )
 
 
-def _replacements(starts: Column, stops: Column, which: Column, texts: list[bytes]) -> Replacements | None:
-    """Spans, in any order, with the number of the text that replaces each."""
-    import numpy as np
-
-    if not len(starts):
+def _common(data: Bytes, starts: Column, size: int) -> bytes | None:
+    """What all spans of a size hold, where it is short and the same; None where it is not."""
+    if not 0 < size <= _COMMON_BYTES:
         return None
-    if bool((starts[1:] < starts[:-1]).any()):
-        in_order = np.argsort(starts, kind="stable")
-        starts, stops, which = starts[in_order], stops[in_order], which[in_order]
-    if len(texts) == 1:
-        return Uniform(starts, stops, texts[0])
-    bounds = np.zeros(len(starts) + 1, np.int64)
-    np.cumsum(np.array([len(text) for text in texts])[which], out=bounds[1:])
-    return Varied(starts, stops, bounds, b"".join([texts[number] for number in which.tolist()]))
+    first = data[starts[0] : starts[0] + size].tobytes()
+    alike = all(bool((data[starts + place] == byte).all()) for place, byte in enumerate(first))
+    return first if alike else None

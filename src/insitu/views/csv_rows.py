@@ -32,9 +32,10 @@ from insitu.formats.csv_scan import Rows
 from insitu.formats.csv_sieve import Sieve
 from insitu.views.csv_places import Indexed, RowPlaces
 from insitu.views.csv_row import Row, column_at, short_row
-from insitu.views.csv_scan import ROW_MAX_BYTES, scan_rows
+from insitu.views.csv_scan import scan_rows
 from insitu.views.csv_selection import header_of
 from insitu.views.csv_sniffing import Given, Sniffed, sniffed
+from insitu.views.csv_window import ROW_MAX_BYTES
 from insitu.views.streaming import Source
 from insitu.views.text import Encoding
 

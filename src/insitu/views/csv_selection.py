@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from insitu.core.protocols import Cancel, Progress
+from insitu.core.spans import Span
 from insitu.formats.condition_batch import Batch
 from insitu.formats.conditions import Condition, column_index
 from insitu.formats.csv_scan import Rows, split_rows
 from insitu.formats.csv_sieve import Sieve
-from insitu.views.csv_scan import row_end, scan_rows
+from insitu.scan.companion import Companion
+from insitu.views.csv_pair import Attempt, RowWork, scan_paired
+from insitu.views.csv_scan import scan_rows
+from insitu.views.csv_window import data_start, row_end
 from insitu.views.streaming import Source
 
 if TYPE_CHECKING:
@@ -91,6 +95,28 @@ class Selection:
         """
         wanted = (*self.columns, *columns)
         return scan_rows(source, dialect, wanted, work, sieve=self.sieve, progress=progress, cancel=cancel)
+
+    def scan_beside(
+        self,
+        companion: Companion[Span, Attempt[T]] | None,
+        source: Source,
+        dialect: Dialect,
+        columns: Iterable[int],
+        work: Callable[[Rows], T],
+        progress: Progress | None,
+        cancel: Cancel | None,
+    ) -> Iterator[T]:
+        """As ``scan``, with a companion if there is one (from ``csv_pair.beside``).
+
+        Args:
+            work: as in ``csv_pair.RowWork``; can be pickled.
+        """
+        if companion is None:
+            return self.scan(source, dialect, columns, work, progress, cancel)
+        row_work = RowWork(dialect, tuple(dict.fromkeys((*self.columns, *columns))), self.sieve, work)
+        reader = source.reader
+        span = Span(data_start(reader, dialect), reader.size)
+        return scan_paired(reader, companion, row_work, span, progress, cancel)
 
     def chosen(self, rows: Rows) -> Column:
         """Which of these rows the condition is true of."""

@@ -8,7 +8,6 @@ Only items that come back different become splices, so that a commit is as cheap
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,8 +16,9 @@ from typing import TYPE_CHECKING, Final, Literal
 from insitu.core.protocols import Cancel, Progress, Reader
 from insitu.core.replacements import Replacements, Varied
 from insitu.core.spans import Span
-from insitu.engine.snapshot import Generation, Snapshot
-from insitu.errors import CancelledError, FunctionError, InsituError, RequestError, StaleError
+from insitu.engine.reopening import Way
+from insitu.engine.snapshot import Snapshot
+from insitu.errors import CancelledError, FunctionError, InsituError, RequestError
 from insitu.scan.windows import PROGRESS_INTERVAL_S, WINDOW_BYTES
 from insitu.views.text import Encoding
 from insitu.views.transform_crew import Value, Work, check_not_a_worker, in_order
@@ -118,7 +118,7 @@ class Transform:
         windows = self._windows(content, lines)
         results: Iterable[tuple[Span, Value]]
         if self.workers > 1 and isinstance(content, Snapshot) and content.size > SMALL_BYTES:
-            start = _Start(job, packed(self.function), path, _way_to(content), content.generation)
+            start = _Start(job, packed(self.function), Way.to(content, path))
             results = in_order(start, windows, self.workers, cancel)
         else:
             work = job.work(content, function, lines)
@@ -199,28 +199,11 @@ class _Start:
 
     job: _Job
     function: bytes
-    path: str
-    way: str
-    generation: Generation
+    way: Way
 
     def __call__(self) -> Work:
-        from insitu.storage.local import local_volume
-
-        file = local_volume().open(self.way)
-        if not self.generation.same_contents(file.stat()):
-            raise StaleError(
-                f"The file {self.path} was changed by somebody else while a transform began.",
-                hint="Try again.",
-                path=self.path,
-            )
-        content = Snapshot(file, self.generation)
+        content = self.way.open()
         return self.job.work(content, unpacked(self.function), self.job.lines(content))
-
-
-def _way_to(content: Snapshot) -> str:
-    """A path by which another process opens the very file, whatever its own path means there."""
-    way = f"/proc/{os.getpid()}/fd/{content.file.fileno()}"
-    return way if os.path.exists(way) else content.file.path
 
 
 def _replacements(changes: Changes) -> Varied:

@@ -9,7 +9,8 @@ import pytest
 from insitu.errors import CancelledError, FormatError, LimitError
 from insitu.formats.csv_dialect import Dialect
 from insitu.formats.csv_scan import Rows
-from insitu.views.csv_scan import ROW_MAX_BYTES, WINDOW_BYTES, data_start, row_end, scan_rows
+from insitu.views.csv_scan import WINDOW_BYTES, scan_rows
+from insitu.views.csv_window import ROW_MAX_BYTES, data_start, row_end
 from insitu.views.streaming import Source
 from insitu.views.text import Encoding
 from tests.readers import BytesReader
