@@ -73,6 +73,7 @@ class Document(Editable):
         self._held: Held | None = None
         self._open = ExitStack()
         self._placed = False
+        self._outdated: list[Snapshot] = []
         if locked:
             self._held = self._open.enter_context(writing(site, self.policy, lock_timeout_s, cancel))
         self._start()
@@ -262,31 +263,33 @@ class Document(Editable):
             return None
         if self._held is not None:
             self._make_durable(self._held)
-            receipt = self._commit(self._held, progress, cancel)
-        else:
+            return self._restarted(self._commit(self._held, progress, cancel))
+        try:
             with writing(self.site, self.policy, self.lock_timeout_s, cancel, opened=self._base.file) as held:
-                receipt = self._commit(held, progress, cancel)
-        self._placed = self.policy.durability == "fast"
-        return self._restarted(receipt)
+                return self._restarted(self._commit(held, progress, cancel))
+        finally:
+            self.close_outdated()
 
     def _restarted(self, receipt: Receipt) -> Receipt:
-        """Goes on from what was committed."""
+        """Goes on from what was committed; under its lock, so that nobody has to be waited for."""
+        self._placed = self.policy.durability == "fast"
         try:
-            self._restart(receipt)
+            self._restart()
         except StorageError as error:
             error.file_state = "new"  # the commit is made, whatever going on from it meets
             raise
         return receipt
 
-    def _restart(self, receipt: Receipt) -> None:
+    def _restart(self) -> None:
         self._sources.close()
         if self._held is None:
-            self._base.close()
-        elif receipt.plan.startswith("rewrite"):
-            # The lock is on the inode that was swapped out: it is taken anew on the one swapped in.
-            self._open.close()
-            self._held = self._open.enter_context(writing(self.site, self.policy, self.lock_timeout_s))
+            self._outdated.append(self._base)
         self._start()
+
+    def close_outdated(self) -> None:
+        """Closes what the document was opened on before, once no lock hangs on it any more."""
+        while self._outdated:
+            self._outdated.pop().close()
 
     def _commit(self, held: Held, progress: Progress | None, cancel: Cancel | None) -> Receipt:
         return commit_pending(
@@ -315,6 +318,7 @@ class Document(Editable):
                     pass
         finally:
             self._sources.close()
+            self.close_outdated()
             self._base.close()
             self._open.close()
 

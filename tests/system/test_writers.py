@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import insitu
 from insitu import Policy
+from insitu.engine.lock import locked
+from insitu.engine.site import Site
 from insitu.errors import LockedError, StaleError
+from insitu.storage.local import local_volume
 from tests.system.programs import ended, start
 
-PROCESSES, EDITS = 20, 50
+PROCESSES, EDITS = 20, 20
 ALL = {f"{process:02d}:{edit:02d}" for process in range(PROCESSES) for edit in range(EDITS)}
 
 # Each edit leaves its own token in the file; the verb goes by turns. Slots for `write` and tokens for
@@ -279,3 +284,36 @@ def test_hard_links_and_symbolic_links_share_one_lock(tmp_path: Path) -> None:
         for name in ("linked", "pointer"):
             with pytest.raises(LockedError):
                 insitu.append(tmp_path / name, b"x", lock_timeout_s=0)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_commit_that_is_made_waits_for_nobody(tmp_path: Path, times: int) -> None:
+    """A rewrite gives the file another inode; whoever waits for the lock does not get in between."""
+    path = tmp_path / "shared"
+    path.write_bytes(b"-")
+    site = Site.of(local_volume(), str(path))
+    let_go = threading.Event()
+
+    def hold() -> None:
+        with locked(site, timeout_s=60):
+            let_go.wait(60)
+
+    with insitu.open(path, policy=Policy(visibility="atomic"), lock_timeout_s=0.1, locked=True) as doc:
+        holder = threading.Thread(target=hold)
+        holder.start()
+        with closing(site.volume.queue(site.path)) as queue:
+            while queue.first():
+                time.sleep(0.001)
+        try:
+            for _ in range(times):
+                doc.append(b"+")
+                receipt = doc.commit()
+                assert receipt is not None
+                assert receipt.plan.startswith("rewrite")
+                assert doc[:] == path.read_bytes()
+            with pytest.raises(LockedError):
+                insitu.append(path, b"x", lock_timeout_s=0)
+        finally:
+            let_go.set()
+    holder.join()
+    assert path.read_bytes() == b"-" + b"+" * times

@@ -132,23 +132,28 @@ class Transaction:
                 after recovery, ``"awaiting recovery"``.
         """
         changed = [document for document in self.documents if document.changed]
-        name, receipts = "", {}
+        name, receipts = "", tuple[Receipt, ...]()
         if changed:
             sites = [document.site for document in changed]
             opened = {document.path: document.base_file for document in changed}
-            with writing_all(sites, self.policy, self.lock_timeout_s, cancel, opened) as held:
-                order = [changed[index] for index, _ in held]
-                parts = (document.part(one) for document, (_, one) in zip(order, held, strict=True))
-                if len(order) == 1:
-                    draft, rebased_over = next(parts)
-                    made = [draft.commit(rebased_over=rebased_over, progress=progress, cancel=cancel)]
-                else:
-                    name, made = commit_together(parts, progress, cancel)
-            receipts = dict(zip(order, made, strict=True))
+            try:
+                with writing_all(sites, self.policy, self.lock_timeout_s, cancel, opened) as held:
+                    order = [changed[index] for index, _ in held]
+                    parts = (document.part(one) for document, (_, one) in zip(order, held, strict=True))
+                    if len(order) == 1:
+                        draft, rebased_over = next(parts)
+                        made = [draft.commit(rebased_over=rebased_over, progress=progress, cancel=cancel)]
+                    else:
+                        name, made = commit_together(parts, progress, cancel)
+                    by_document = dict(zip(order, made, strict=True))
+                    receipts = tuple(document.committed(by_document[document]) for document in changed)
+            finally:
+                for document in changed:
+                    document.close_outdated()
         self._receipt = TransactionReceipt(
             id=name,
             paths=tuple(document.path for document in changed),
-            receipts=tuple(document.committed(receipts[document]) for document in changed),
+            receipts=receipts,
         )
         # A rewrite puts another inode in a file's place.
         self._documents = {

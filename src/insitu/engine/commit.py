@@ -77,6 +77,7 @@ class Draft:
         target: open for writing, locked, recovered.
         kind: ``"edit"``, ``"undo"`` or ``"redo"``.
         of: the operation undone or redone.
+        keep: takes over the new file of a rewrite, locked, once it is the target; else it is closed.
 
     Attributes:
         padding_bytes: how many of the new bytes mean nothing; whoever writes them says so.
@@ -91,12 +92,14 @@ class Draft:
         kind: str = "edit",
         of: int = 0,
         lock_wait_s: float = 0.0,
+        keep: Callable[[Site, File], None] | None = None,
     ) -> None:
         self.site = site
         self.target = target
         self.policy = policy
         self._began = time.monotonic()
         self._lock_wait_s = lock_wait_s
+        self._keep = keep
         self._before = self._seen = target.stat()
         self._lease = Lease(target)
         self.number = next_number(site)
@@ -383,18 +386,28 @@ class Draft:
                     volume.sync_folder(site.folder)
                     state = "new"
                     if self.policy.history:
-                        return self.retire(new)
-                    self.journal.close()
-                    site.sweep()
-                    retain(site, 0, 0)
-                    return new.stat()
-            except StorageError as error:
-                error.file_state = state
-                raise
-            finally:
+                        after = self.retire(new)
+                    else:
+                        self.journal.close()
+                        site.sweep()
+                        retain(site, 0, 0)
+                        after = new.stat()
+                    self.swapped(new)
+                    return after
+            except BaseException as error:
+                if isinstance(error, StorageError):
+                    error.file_state = state
                 new.close()
+                raise
 
         return run
+
+    def swapped(self, new: File) -> None:
+        """Leaves the new file, which is the target by now, to whoever holds the lock."""
+        if self._keep is None:
+            new.close()
+        else:
+            self._keep(self.site, new)
 
     def _covers_hold(self, plan: Plan) -> bool:
         """Whether the plan touches nothing but what it has saved, and all of that is as it was saved.

@@ -297,13 +297,13 @@ def chained(site: Site, then: State, number: int, now: State) -> list[int] | Non
         then: the state when operation ``number`` was the latest.
     """
     at = then
-    numbers = []
-    for operation in operations(site):
-        if operation.number > number:
-            if not _same(at, operation.before):
-                return None
-            at = operation.after
-            numbers.append(operation.number)
+    numbers = [later for later in site.operations() if later > number]
+    for later in numbers:
+        with opened(site, later) as journal:
+            made = _operation(journal)
+        if not _same(at, made.before):
+            return None
+        at = made.after
     return numbers if _same(at, now) else None
 
 

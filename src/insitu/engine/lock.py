@@ -24,7 +24,7 @@ _SHARE = 1 / 4
 _LOOKING_S = 0.01
 
 # Who waits so long without a try makes one out of turn, lest one who was stopped while first stop them all.
-STANDING_S = 0.25
+PATIENCE_S = 0.25
 
 Place = tuple[int, int]
 """Device and inode: the order in which several files are locked."""
@@ -71,7 +71,9 @@ def locked(
     """
     began = time.monotonic()
     with closing(site.volume.queue(site.path)) as queue:
-        target = _acquired(site, _Turn(queue), began + timeout_s, unlocked, cancel, above, opened)
+        # All who wait for files that are held already would wait here as well.
+        turn = _Turn(queue, ahead=above is not None)
+        target = _acquired(site, turn, began + timeout_s, unlocked, cancel, above, opened)
     try:
         yield target, time.monotonic() - began
     finally:
@@ -89,12 +91,17 @@ class _Turn:
 
     The kernel gives a lock that is only tried for to whoever happens to ask next, and that is mostly the one
     who has just given it back: without a queue, seven of eight busy writers wait for seconds.
+
+    Args:
+        queue: not joined yet.
+        ahead: whether to queue before those who hold nothing.
     """
 
-    def __init__(self, queue: Queue) -> None:
+    def __init__(self, queue: Queue, *, ahead: bool) -> None:
         self._queue = queue
+        self._ahead = ahead
         self._joined = False
-        self._tried = time.monotonic()
+        self._tries_at = time.monotonic() + PATIENCE_S
         self._first_since = math.inf
 
     def come(self) -> bool:
@@ -105,15 +112,15 @@ class _Turn:
         if self._queue.first():
             self._first_since = now
             return True
-        overdue = now - self._tried > STANDING_S
+        overdue = now >= self._tries_at
         if overdue:
-            self._tried = now
+            self._tries_at = now + PATIENCE_S
         return overdue
 
     def wait(self, left_s: float) -> None:
         """Pauses, in the queue from the first time on."""
         if not self._joined:
-            self._queue.join()
+            self._queue.join(ahead=self._ahead)
             self._joined, self._first_since = True, math.inf
         bound_s = _SHARE * (time.monotonic() - self._first_since)
         pause_s = min(max(bound_s, PAUSE_MIN_S), PAUSE_MAX_S) if bound_s >= 0 else _LOOKING_S

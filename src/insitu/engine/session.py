@@ -6,8 +6,8 @@ import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
 
 from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel
@@ -21,11 +21,27 @@ from insitu.errors import MissingFileError, RecoveryNeededError, StaleError, Uns
 from insitu.storage.base import File
 
 
-class Held(NamedTuple):
+@dataclass(slots=True)
+class Held:
     """A target that is open for writing, locked and whole."""
 
     target: File
     lock_wait_s: float
+    _swapped_in: list[File] = field(default_factory=list)
+
+    def go_on_with(self, site: Site, new: File) -> None:
+        """Makes a new file, which was swapped in and is locked, the target from now on.
+
+        Nobody gets in between: who has committed never has to wait in order to go on.
+        """
+        self._swapped_in.append(new)
+        self.target = site.open(write=True)  # by its own name, which errors tell
+        self._swapped_in.append(self.target)
+
+    def close(self) -> None:
+        """Closes what was swapped in; what was locked first is its opener's to close."""
+        for file in self._swapped_in:
+            file.close()
 
 
 @contextmanager
@@ -50,7 +66,8 @@ def writing(
         ) as (target, waited_s):
             recover(site, target)
             if place_of(site.status()) == place_of(target.stat()):
-                yield Held(target, waited_s)
+                with closing(Held(target, waited_s)) as held:
+                    yield held
                 return
         # Recovery finished a swap: the file to hold is the one swapped in.
 

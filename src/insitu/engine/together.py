@@ -197,7 +197,10 @@ class _Member:
         site = self.draft.site
         site.volume.rename(site.successor, site.path)
         site.volume.sync_folder(site.folder)  # J7
-        return self.draft.retire(new)
+        after = self.draft.retire(new)
+        self._new = None
+        self.draft.swapped(new)
+        return after
 
     def close(self) -> None:
         self.draft.close()

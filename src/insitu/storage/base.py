@@ -195,8 +195,8 @@ class Queue(Protocol):
     It only advises: whoever ignores it, or dies in it, keeps nobody from the lock for long.
     """
 
-    def join(self) -> None:
-        """Takes the last place."""
+    def join(self, *, ahead: bool = False) -> None:
+        """Takes the last place; ``ahead``: the last of those who came ahead, before all others."""
         ...
 
     def first(self) -> bool:
@@ -211,7 +211,7 @@ class Queue(Protocol):
 class NoQueue:
     """A ``Queue`` where none can be kept: everybody is first."""
 
-    def join(self) -> None:
+    def join(self, *, ahead: bool = False) -> None:
         """Takes no place."""
 
     def first(self) -> bool:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import os
 import zlib
+from contextlib import suppress
 from typing import Final
 
 from insitu.storage import linux_calls as calls
 
-# Of the 63 bits of an offset 32 tell names apart. No queue outlives this many waiters: it ends as soon as
-# nobody waits.
+# Of the 63 bits of an offset 32 tell names apart. No queue outlives so many waiters: it ends as soon as
+# nobody waits. The first of the places are for those who go ahead.
 _PLACES: Final = 1 << 31
+_AHEAD: Final = 1 << 24
 
 
 class FolderQueue:
@@ -33,17 +35,16 @@ class FolderQueue:
         self._start = zlib.crc32(os.fsencode(name)) * _PLACES
         self._place: int | None = None
 
-    def join(self) -> None:
-        """Takes the last place; where the file system has no record locks, none."""
-        place, stop = self._start, self._start + _PLACES
-        try:
+    def join(self, *, ahead: bool = False) -> None:
+        """Takes the last place, or that of those ahead; where the file system has no record locks, none."""
+        place = self._start + (0 if ahead else _AHEAD)
+        stop = self._start + (_AHEAD if ahead else _PLACES)
+        with suppress(OSError):
             while place < stop and (taken := calls.shared_byte(self._folder, place, stop)) is not None:
                 place = taken + 1
             if place < stop:
                 calls.share_byte(self._folder, place)
                 self._place = place
-        except OSError:
-            return
 
     def first(self) -> bool:
         """Whether nobody waits who came before; before joining: whether nobody waits."""

@@ -87,7 +87,7 @@ def draft_pending(
     with ExitStack() as journals:
         numbers = _since(site, base.generation, held.target)
         over = [(number, journals.enter_context(opened(site, number)).splices) for number in numbers]
-        draft = Draft(site, held.target, policy, lock_wait_s=held.lock_wait_s)
+        draft = Draft(site, held.target, policy, lock_wait_s=held.lock_wait_s, keep=held.go_on_with)
         with draft.filling() as journal:
             now = Snapshot(held.target, Generation.of(held.target.stat(), 0))
             spool = Spool(journal, now, open_source)

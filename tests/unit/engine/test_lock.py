@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from insitu.engine.lock import STANDING_S, holder_of, locked
+from insitu.engine.lock import PATIENCE_S, holder_of, locked
 from insitu.engine.site import Site
 from insitu.errors import CancelledError, LockedError, MissingFileError, UnsupportedError
 from insitu.storage.linux import LinuxVolume
@@ -98,7 +98,7 @@ def test_who_is_first_and_does_nothing_stops_nobody_for_long(site: Site) -> None
     with closing(site.volume.queue(site.path)) as stopped:
         stopped.join()
         with locked(site, timeout_s=30) as (_, waited_s):
-            assert STANDING_S < waited_s < 5
+            assert PATIENCE_S < waited_s < 5
         with locked(site, timeout_s=0):  # who does not wait does not queue
             pass
 
@@ -109,7 +109,7 @@ def test_each_file_of_a_folder_has_a_queue_of_its_own(site: Site, tmp_path: Path
     with closing(site.volume.queue(site.path)) as waiting:
         waiting.join()
         with locked(other, timeout_s=30) as (_, waited_s):
-            assert waited_s < STANDING_S
+            assert waited_s < PATIENCE_S
 
 
 def test_waiting_is_cancelled(site: Site) -> None:
