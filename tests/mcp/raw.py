@@ -6,7 +6,6 @@ Loading the server takes a second; a test that kills twenty of them would take a
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import select
 import time
@@ -17,10 +16,8 @@ from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import Any
 
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(
-    ["insitu.cli.commands.mcp", "insitu.mcp.server", "insitu.mcp.stdio", "insitu.workspace.workspace"]
-)
+from tests.forks import FORKS
+
 _PATIENCE_S = 60.0
 
 INITIALIZE = {
@@ -49,7 +46,7 @@ class Host:
         self._source, sink = os.pipe()
         unrecorded = [] if "--audit" in options else ["--no-audit"]
         arguments = ["--root", str(root), *unrecorded, *options]
-        self.process: BaseProcess = _FORKS.Process(
+        self.process: BaseProcess = FORKS.Process(
             target=_serve, args=(DupFd(source), DupFd(sink), str(errors), arguments), daemon=True
         )
         self.process.start()

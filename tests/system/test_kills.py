@@ -1,65 +1,128 @@
-"""kill -9 at any moment of a commit: recovery leaves old or new, and undo leads back to old."""
+"""kill -9 at any moment of a commit: recovery leaves old or new, and undo leads back to old.
+
+Edits are killed through the library and through the command line (servers: ``tests/mcp/test_crashes.py``), in
+processes that have loaded insitu before, so that every kill lands in the edit and not in the start of Python.
+"""
 
 from __future__ import annotations
 
 import os
 import random
-import signal
-import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import insitu
+from insitu import Policy
 from insitu.errors import RecoveryNeededError
-from tests.system.programs import start
+from tests.system.killing import Moment, check_nothing_is_left_over, landed, run
 
-KILLS = 400 if os.environ.get("INSITU_LONG") else 40
+# Kills in `make test`: 40 + 120 + 132 here, 15 of servers, 18 of transactions.
+LARGE_KILLS = 400 if os.environ.get("INSITU_LONG") else 40
+SMALL_KILLS = {"test": 12, "proof": 2_000 if os.environ.get("INSITU_LONG") else 20}
 LINE = b"%07d the quick brown fox jumps over the lazy dog, over and over again.\n"
 SIZE = 80_000_000  # more than a segment of a shift
-MARK = "user.insitu.pending"
+SMALL_SIZE = 2_000_000
 
-# Every edit is one commit, as source that a child runs; {path} is the file, P makes a policy.
-EDITS = {
-    "overwrite a stretch": "insitu.write(path, 30 << 20, 50 << 20, b'#' * (20 << 20), policy=P('overwrite'))",
-    "overwrite in many places": "insitu.replace(path, b'55 the', b'55 THE', policy=P('overwrite'))",
-    "shift by a few bytes": "insitu.insert(path, 7_000_001, b'+' * 12_345, policy=P('shift'))",
-    "shift far right": "insitu.insert(path, 50_000_001, b'+' * 20_000_000, policy=P('shift'))",
-    "shift left": "insitu.delete(path, 1_000_001, 21_000_007, policy=P('shift'))",
-    "shift left by a few bytes": "insitu.delete(path, 60_000_001, 60_000_008, policy=P('shift'))",
-    "grow in many places": "insitu.replace(path, b'77 the', b'77 longer the', policy=P('shift'))",
-    "insert blocks": "insitu.insert(path, 3_000_001, b'+' * (1 << 20), policy=P('blocks'))",
-    "collapse blocks": "insitu.delete(path, 3_000_001, 3_000_001 + (1 << 20), policy=P('blocks'))",
-    "rewrite": "insitu.insert(path, 50, b'+' * 7, policy=insitu.Policy(visibility='atomic'))",
+
+def P(planner: str) -> Policy:
+    """A policy that leaves one planner."""
+    return Policy(planner=planner)
+
+
+# Every edit is one commit.
+EDITS: dict[str, Callable[[Path], object]] = {
+    "overwrite a stretch": lambda path: insitu.write(
+        path, 30 << 20, 50 << 20, b"#" * (20 << 20), policy=P("overwrite")
+    ),
+    "overwrite in many places": lambda path: insitu.replace(
+        path, b"55 the", b"55 THE", policy=P("overwrite")
+    ),
+    "shift by a few bytes": lambda path: insitu.insert(path, 7_000_001, b"+" * 12_345, policy=P("shift")),
+    "shift far right": lambda path: insitu.insert(path, 50_000_001, b"+" * 20_000_000, policy=P("shift")),
+    "shift left": lambda path: insitu.delete(path, 1_000_001, 21_000_007, policy=P("shift")),
+    "shift left by a few bytes": lambda path: insitu.delete(path, 60_000_001, 60_000_008, policy=P("shift")),
+    "grow in many places": lambda path: insitu.replace(path, b"77 the", b"77 longer the", policy=P("shift")),
+    "insert blocks": lambda path: insitu.insert(path, 3_000_001, b"+" * (1 << 20), policy=P("blocks")),
+    "collapse blocks": lambda path: insitu.delete(path, 3_000_001, 3_000_001 + (1 << 20), policy=P("blocks")),
+    "rewrite": lambda path: insitu.insert(path, 50, b"+" * 7, policy=Policy(visibility="atomic")),
 }
-PROGRAM = """
-import sys, insitu
-path = sys.argv[1]
-P = lambda planner: insitu.Policy(planner=planner)
-insitu.info(path)
-print("ready", flush=True)
-{edit}
-print("done", flush=True)
-"""
-RECOVERING = """
-import sys, insitu
-print("ready", flush=True)
-insitu.recover(sys.argv[1])
-print("done", flush=True)
-"""
+SMALL_EDITS: dict[str, Callable[[Path], object]] = {
+    "overwrite a stretch": lambda path: insitu.write(path, 5, 5_000, b"#" * 4_995, policy=P("overwrite")),
+    "overwrite in many places": EDITS["overwrite in many places"],
+    "shift by a few bytes": lambda path: insitu.insert(path, 70_001, b"+" * 345, policy=P("shift")),
+    "shift far right": lambda path: insitu.insert(path, 50_001, b"+" * 700_000, policy=P("shift")),
+    "shift left": lambda path: insitu.delete(path, 1_001, 701_007, policy=P("shift")),
+    "grow in many places": EDITS["grow in many places"],
+    "insert blocks": lambda path: insitu.insert(path, 30_001, b"+" * (1 << 16), policy=P("blocks")),
+    "collapse blocks": lambda path: insitu.delete(path, 30_001, 30_001 + (1 << 16), policy=P("blocks")),
+    "rewrite": EDITS["rewrite"],
+    "rewrite without undo": lambda path: insitu.insert(
+        path, 50, b"+" * 7, policy=Policy(visibility="atomic", history=0)
+    ),
+}
+COMMANDS = {
+    "replace": ["replace", "FILE", "55 the", "55 THE!", "--all"],
+    "replace by as many": ["replace", "FILE", "55 the", "55 THE", "--all"],
+    "write": ["write", "FILE", "--bytes", "1000:3000", "--text", "short", "--exact"],
+    "insert a line": ["insert", "FILE", "--before-line", "10", "--text", "a new line"],
+    "append": ["insert", "FILE", "--end", "--text", "a last line"],
+    "delete lines": ["delete", "FILE", "--lines", "1000-2000"],
+    "delete blocks": ["delete", "FILE", "--bytes", "8192:73728", "--planner", "blocks"],
+    "overwrite": ["write", "FILE", "--bytes", "100:107", "--text", "1234567", "--exact"],
+    "shift": ["insert", "FILE", "--at", "70001", "--text", "++++", "--exact", "--planner", "shift"],
+    "atomic": ["insert", "FILE", "--at", "70001", "--text", "++++", "--exact", "--atomic"],
+    "rewrite": ["delete", "FILE", "--bytes", "1:3", "--planner", "rewrite"],
+}
+
+
+def by_library(edits: str, edit: str, path: Path) -> None:
+    """Makes an edit of one of the tables."""
+    {"large": EDITS, "small": SMALL_EDITS}[edits][edit](path)
+
+
+def by_command(name: str, path: Path) -> None:
+    """Becomes ``insitu COMMAND``, which nobody listens to."""
+    nobody = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nobody, stream)
+    from insitu.cli.main import cli
+
+    arguments = [str(path) if argument == "FILE" else argument for argument in COMMANDS[name]]
+    cli.main(arguments, standalone_mode=False)
+
+
+def recovering(path: Path) -> None:
+    """Recovers, to be killed as well."""
+    insitu.recover(path)
+
+
+def lines(path: Path, size: int) -> None:
+    """Writes a file of numbered lines."""
+    with open(path, "wb") as file:
+        for number in range(0, size // len(LINE % 0), 10_000):
+            file.write(b"".join(LINE % line for line in range(number, number + 10_000)))
+        file.truncate(size)
 
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A file of lines; every test leaves it as it was."""
     path = tmp_path_factory.mktemp("kills") / "lines"
-    with open(path, "wb") as file:
-        for number in range(0, SIZE // len(LINE % 0), 10_000):
-            file.write(b"".join(LINE % line for line in range(number, number + 10_000)))
-        file.truncate(SIZE)
+    lines(path, SIZE)
     yield path
     path.unlink()
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A smaller one, for many kills."""
+    path = tmp_path / "folder" / "lines"
+    path.parent.mkdir()
+    lines(path, SMALL_SIZE)
+    return path
 
 
 def digest(path: Path) -> str:
@@ -70,21 +133,6 @@ def digest(path: Path) -> str:
         while data := file.read(1 << 20):
             state.update(data)
     return state.hexdigest()
-
-
-def killed(code: str, path: Path, after_s: float | None) -> tuple[bool, float]:
-    """Runs a program, killed so long after it said it was ready; whether it was done, and its seconds."""
-    process = start(code, path)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"ready\n", process.communicate()
-    began = time.monotonic()
-    if after_s is not None:
-        time.sleep(after_s)
-        process.send_signal(signal.SIGKILL)
-    out, words = process.communicate(timeout=120)
-    seconds = time.monotonic() - began
-    assert process.returncode in (0, -signal.SIGKILL), words.decode()
-    return out == b"done\n", seconds
 
 
 def recovered(path: Path, how: int) -> None:
@@ -100,58 +148,93 @@ def recovered(path: Path, how: int) -> None:
         insitu.write(path, 0, 1, b"0")  # as it was, but a commit
 
 
-def check_nothing_is_left_over(path: Path) -> None:
-    state = path.parent / ".insitu" / f"{path.name}.d"
-    names = sorted(os.listdir(state)) if state.exists() else []
-    assert [name for name in names if not name.endswith(".op")] == []
-    assert sorted(os.listdir(path.parent)) in ([".insitu", path.name], [path.name])
-    assert MARK not in os.listxattr(path)
+def back_to(path: Path, old: str, recorded: bool) -> None:
+    """Undoes the edit, and what recovery by a verb wrote; or puts the old bytes back by hand."""
+    now = digest(path)
+    for _ in range(2):
+        if now != old and recorded:
+            insitu.undo(path)
+            now = digest(path)
+    assert now == old, "undone to something else"
 
 
-def kills(edit: str, original: Path, count: int, seed: object) -> dict[str, int]:
-    """Kills a commit ``count`` times; returns how often each outcome was met."""
-    chance = random.Random(f"{edit} {seed}")
-    code = PROGRAM.format(edit=EDITS[edit])
-    old = digest(original)
-    _, full_s = killed(code, original, None)
-    new = digest(original)
+def kills(
+    work: tuple[Callable[..., None], *tuple[object, ...]], path: Path, count: int, seed: str
+) -> Counter[str]:
+    """Kills a commit ``count`` times; returns where the kills landed, and what was recovered."""
+    chance = random.Random(f"{work[1:]} {seed}")
+    keeps = path.read_bytes() if path.stat().st_size <= SMALL_SIZE else b""
+    old = digest(path)
+    _, full_s = run(*work, path)
+    new = digest(path)
     assert new != old
-    insitu.undo(original)
-    assert digest(original) == old
-    outcomes = {"old": 0, "new": 0, "interrupted": 0, "interrupted again": 0}
+    recorded = bool(insitu.history(path))
+
+    def restore() -> None:
+        if not recorded and digest(path) != old:
+            path.write_bytes(keeps)
+        back_to(path, old, recorded)
+
+    restore()
+    found: Counter[str] = Counter()
+    moment = Moment(path, full_s, chance)
     for _ in range(count):
-        killed(code, original, chance.uniform(0, 1.1 * full_s))
-        pending = (original.parent / ".insitu" / "lines.d" / "journal").exists()
-        outcomes["interrupted"] += pending
-        if pending:
+        run(*work, path, kill=moment)
+        where = landed(path, lambda: digest(path) != old)
+        found[where] += 1
+        if where == "pending":
             with pytest.raises(RecoveryNeededError):
-                insitu.read(original, 0, 1)
+                insitu.read(path, 0, 1)
             if chance.random() < 0.5:
-                done, _ = killed(RECOVERING, original, chance.uniform(0, full_s))
-                outcomes["interrupted again"] += not done
-        recovered(original, chance.randrange(3))
-        now = digest(original)
-        assert now in (old, new), f"a mixture after {edit}, seed {seed}"
-        check_nothing_is_left_over(original)
-        outcomes["new" if now == new else "old"] += 1
-        for _ in range(2):  # the edit, and what recovery by a verb wrote
-            if now != old:
-                insitu.undo(original)
-                now = digest(original)
-        assert now == old, f"undone to something else after {edit}, seed {seed}"
-    return outcomes
+                done, _ = run(recovering, path, kill=Moment(path, full_s, chance))
+                found["recovery killed, too"] += not done
+        recovered(path, chance.randrange(3))
+        now = digest(path)
+        assert now in (old, new), f"a mixture after {work[1:]}, seed {seed}"
+        check_nothing_is_left_over(path)
+        found["new" if now == new else "old"] += 1
+        restore()
+    return found
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("edit", EDITS)
 def test_a_killed_commit_is_recovered_to_old_or_new(edit: str, original: Path) -> None:
-    print(edit, kills(edit, original, 40 // len(EDITS), "test"))
+    print(edit, dict(kills((by_library, "large", edit), original, 40 // len(EDITS), "test")))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("edit", SMALL_EDITS)
+def test_a_killed_commit_of_a_small_file_is_recovered_to_old_or_new(edit: str, small: Path) -> None:
+    found = kills((by_library, "small", edit), small, SMALL_KILLS["test"], "test")
+    print(edit, dict(found))
+    assert found["pending"] + found["preparing"] + found["after"], "no kill landed in the commit"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_killed_command_is_recovered_to_old_or_new(command: str, small: Path) -> None:
+    found = kills((by_command, command), small, SMALL_KILLS["test"], "test")
+    print(command, dict(found))
+    assert found["pending"] + found["preparing"] + found["after"], "no kill landed in the commit"
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("edit", EDITS)
 def test_many_killed_commits_are_recovered_to_old_or_new(edit: str, original: Path) -> None:
-    outcomes = kills(edit, original, KILLS // len(EDITS), "proof")
-    print(edit, outcomes)
-    assert outcomes["old"]
-    assert outcomes["new"]
+    found = kills((by_library, "large", edit), original, LARGE_KILLS // len(EDITS), "proof")
+    print(edit, dict(found))
+    assert found["old"]
+    assert found["new"]
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("edit", SMALL_EDITS)
+def test_many_killed_commits_of_a_small_file_are_recovered(edit: str, small: Path) -> None:
+    print(edit, dict(kills((by_library, "small", edit), small, SMALL_KILLS["proof"], "proof")))
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("command", COMMANDS)
+def test_many_killed_commands_are_recovered(command: str, small: Path) -> None:
+    print(command, dict(kills((by_command, command), small, SMALL_KILLS["proof"], "proof")))
