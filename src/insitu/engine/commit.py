@@ -299,7 +299,7 @@ class Draft:
 
         def run() -> Stat:
             try:
-                with _blaming_the_medium():
+                with blaming_the_medium():
                     site.volume.sync_folder(site.state)  # J1: from here on recovery runs forward
                     self.perform(plan, marked, progress, sync_last=self.policy.durability == "full")
             except StorageError as error:
@@ -318,7 +318,7 @@ class Draft:
     def _rolled_back(self, plan: Plan) -> bool:
         """Whether the target is old again; what failed once may fail again while that is found out."""
         try:
-            with _blaming_the_medium():
+            with blaming_the_medium():
                 return roll_back(self.site, self.journal, plan, self.target)
         except StorageError:
             return False
@@ -326,7 +326,7 @@ class Draft:
     def retire(self, target: File) -> Stat:
         """Closes the journal; whatever fails now, the edit is made, and recovery closes it again."""
         try:
-            with _blaming_the_medium():
+            with blaming_the_medium():
                 after = retire(self.site, self.journal, target)
                 retain(self.site, self.policy.history, self._history_bytes())
         except StorageError as error:
@@ -382,7 +382,7 @@ class Draft:
             # New now; whether it stays new over a power cut is what recovery makes sure of.
             state = "awaiting recovery"
             try:
-                with _blaming_the_medium():
+                with blaming_the_medium():
                     volume.sync_folder(site.folder)
                     state = "new"
                     if self.policy.history:
@@ -447,7 +447,7 @@ class Draft:
 
 
 @contextmanager
-def _blaming_the_medium() -> Iterator[None]:
+def blaming_the_medium() -> Iterator[None]:
     """Behind the commit point a path that is refused (a disk gone read-only) is no fault of the request."""
     try:
         yield

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from insitu.core.plan import Plan
 from insitu.core.protocols import Cancel, Progress
 from insitu.core.records import State
-from insitu.engine.commit import Draft, Receipt
+from insitu.engine.commit import Draft, Receipt, blaming_the_medium
 from insitu.engine.recover import foreign
 from insitu.engine.super_journal import Participant, SuperJournal, check_in_sight
 from insitu.errors import InsituError, StorageError
@@ -67,13 +67,14 @@ def commit_together(
     with ExitStack() as members:
         everyone, super_journal = _prepared(parts, members, progress, cancel)
         try:
-            super_journal.sync()  # J12: from here on recovery runs forward, in every participant
-            for member in everyone:
-                member.draft.journal.note(State.RUNNING, 0)  # J13: durable before that is forgotten
+            with blaming_the_medium():
+                super_journal.sync()  # J12: from here on recovery runs forward, in every participant
+                for member in everyone:
+                    member.draft.journal.note(State.RUNNING, 0)  # J13: durable before that is forgotten
         except StorageError as error:
             error.file_state = "awaiting recovery"
             raise
-        with suppress(StorageError):
+        with suppress(InsituError):
             super_journal.remove()  # J14
         return super_journal.id, _carried_out(everyone, progress)
 
@@ -180,9 +181,12 @@ class _Member:
         """Makes the file new; a failure leaves that to recovery."""
         draft = self.draft
         try:
-            if draft.moved(self.plan):
-                raise foreign(draft.site, "it was changed after the transaction it is part of was committed")
-            after = self._swap(self._new) if self._new is not None else self._run(progress)
+            with blaming_the_medium():
+                if draft.moved(self.plan):
+                    raise foreign(
+                        draft.site, "it was changed after the transaction it is part of was committed"
+                    )
+                after = self._swap(self._new) if self._new is not None else self._run(progress)
         except StorageError as error:
             if error.file_state != "new":
                 error.file_state = "awaiting recovery"

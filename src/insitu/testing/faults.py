@@ -163,6 +163,7 @@ def _cases(calls: dict[str, int]) -> Iterator[Fault]:
     # A medium that turned read-only: from some step on, none works.
     for index in range(sum(count for call, count in calls.items() if call in STEPS)):
         yield Fault(error="io", index=index, forever=True)
+        yield Fault(error="denied", index=index, forever=True)
 
 
 def _claimed(error: InsituError | None) -> Outcomes:

@@ -21,8 +21,10 @@ from typing import Final, Literal
 
 from insitu.core.facts import Facts
 from insitu.errors import (
+    AccessError,
     ExistingFileError,
     FileKindError,
+    InsituError,
     LockedError,
     MissingFileError,
     NoSpaceError,
@@ -59,17 +61,23 @@ STEPS: Final = frozenset[str](
 """The mutating calls: the numbered ones, before and in which a crash can strike."""
 
 
+_BY_PATH: Final = frozenset[Call](
+    {"create", "open", "rename", "remove", "make_folder", "remove_folder", "sync_folder"}
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """Makes a call fail: the ``index``-th (0-based) of its kind, or of all steps where ``call`` is None.
 
     Args:
-        error: ``"io"`` raises ``StorageError`` (``SyncError`` from a sync), ``"no-space"`` ``NoSpaceError``.
+        error: ``"io"`` raises ``StorageError`` (``SyncError`` from a sync), ``"no-space"`` ``NoSpaceError``,
+            ``"denied"`` ``AccessError`` from calls that take a path, as a disk does that has become so.
         forever: every later call that matches fails as well.
         short: a write puts half of its bytes before it fails.
     """
 
-    error: Literal["io", "no-space"]
+    error: Literal["io", "no-space", "denied"]
     index: int
     call: Call | None = None
     forever: bool = False
@@ -208,8 +216,10 @@ class SimulatedVolume:
         index = (self.steps if fault.call is None else self.calls[call]) - 1
         return fault if index == fault.index or (fault.forever and index > fault.index) else None
 
-    def failure(self, fault: Fault, call: Call, path: str) -> StorageError:
+    def failure(self, fault: Fault, call: Call, path: str) -> InsituError:
         """The error that a fault raises."""
+        if fault.error == "denied" and call in _BY_PATH:
+            return AccessError(f"Simulated: {call} of {path} is denied.")
         if call in ("sync", "sync_folder"):
             return SyncError(f"Simulated: {call} of {path} failed.")
         if fault.error == "no-space":
