@@ -27,6 +27,7 @@ HELD_BYTES_MAX: Final = 32 << 20
 
 _LF_ALONE: Final = re.compile(rb"(?<!\r)\n")
 _BLANK_LINE: Final = re.compile(rb"[ \t]*(?:\r\n?|\n)")
+_REST_OF_LINE: Final = re.compile(rb"[ \t]*(?:\r\n?|\n)?")
 _ATX_START: Final = re.compile(rb" {0,3}#{1,6}(?:[ \t\r\n]|\Z)")
 
 # How far back blank lines before a place are looked for.
@@ -82,10 +83,9 @@ def blocks_of(text: bytes, newline: bytes) -> bytes:
 
 
 def _without_final_blanks(text: bytes) -> bytes:
-    lines = re.findall(rb"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+\Z", text)
-    while lines and not lines[-1].strip(b" \t\r\n"):
-        lines.pop()
-    return b"".join(lines)
+    end = len(text.rstrip(b" \t\r\n"))
+    rest = _REST_OF_LINE.match(text, end)
+    return text[: rest.end()] if end and rest else b""
 
 
 def headings_of(text: bytes) -> tuple[list[Heading], Leaf]:
