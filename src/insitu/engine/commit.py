@@ -25,11 +25,12 @@ from insitu.engine.execute import Executor
 from insitu.engine.history import next_number, replaced, retain
 from insitu.engine.journal import Journal
 from insitu.engine.lease import Lease, Outcome
+from insitu.engine.medium import blaming_the_medium
 from insitu.engine.pools import PAYLOAD_BYTES, Repeat
 from insitu.engine.recover import retire, roll_back
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation
-from insitu.errors import CancelledError, LimitError, RequestError, StaleError, StorageError, SyncError
+from insitu.errors import CancelledError, LimitError, StaleError, StorageError, SyncError
 from insitu.planners.choose import choose
 from insitu.storage.base import File, Stat
 
@@ -444,16 +445,6 @@ class Draft:
             hint="Try again.",
             path=self.site.path,
         )
-
-
-@contextmanager
-def blaming_the_medium() -> Iterator[None]:
-    """Behind the commit point a path that is refused (a disk gone read-only) is no fault of the request."""
-    try:
-        yield
-    except RequestError as error:
-        facts = {**error.facts, "file_state": "unknown"}
-        raise StorageError(error.message, hint=error.hint, **facts) from error
 
 
 def plan_for(site: Site, target: File, splices: Splices, policy: Policy) -> Choice:

@@ -26,6 +26,7 @@ from insitu.core.spans import Span
 from insitu.core.steps import Collapse, Insert, Place
 from insitu.engine.execute import Executor
 from insitu.engine.journal import Journal
+from insitu.engine.medium import blaming_the_medium
 from insitu.engine.site import Site
 from insitu.engine.super_journal import committed, settle, settle_all, undecided
 from insitu.errors import RecoveryNeededError, StorageError
@@ -80,19 +81,21 @@ def recover(site: Site, target: File, force: Force | None = None) -> Recovered:
         return _without_journal(site, target)
     file = site.volume.open(site.journal, write=True)
     try:
-        site.check_journal(file, target.stat())
-        journal = Journal.load(file, whole=True)
-        made = not undecided(journal) or _committed(site, journal, target, force)  # J13
-        outcome = _go_on(site, journal, target, force) if made else _drop(site, journal)
+        with blaming_the_medium():
+            site.check_journal(file, target.stat())
+            journal = Journal.load(file, whole=True)
+            made = not undecided(journal) or _committed(site, journal, target, force)  # J13
+            outcome = _go_on(site, journal, target, force) if made else _drop(site, journal)
     except StorageError as error:
         error.file_state = "awaiting recovery"
         raise
     finally:
         file.close()
-    site.sweep()
-    if pointer := journal.plan.get("super"):
-        settle(site, pointer)
-    site.tidy()
+    with blaming_the_medium():
+        site.sweep()
+        if pointer := journal.plan.get("super"):
+            settle(site, pointer)
+        site.tidy()
     return outcome
 
 

@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 from insitu.core.plan import Plan
 from insitu.core.protocols import Cancel, Progress
 from insitu.core.records import State
-from insitu.engine.commit import Draft, Receipt, blaming_the_medium
+from insitu.engine.commit import Draft, Receipt
+from insitu.engine.medium import blaming_the_medium
 from insitu.engine.recover import foreign
 from insitu.engine.super_journal import Participant, SuperJournal, check_in_sight
 from insitu.errors import InsituError, StorageError
