@@ -332,6 +332,14 @@ class Ranked:
         left = self._words[word] >> (at & _IN_WORD).astype(np.uint64)
         found = at + _lowest(left)
         further = np.flatnonzero(left == 0)
+        for _ in range(_WORDS_NEAR):
+            if not len(further):
+                return found
+            following = np.minimum(word[further] + 1, len(self._words) - 1)
+            word[further] = following
+            left = self._words[following]
+            found[further] = (following << _WORD_SHIFT) + _lowest(left)
+            further = further[left == 0]
         if len(further):
             found[further] = self.places(self._before[word[further] + 1], at[further])
         return found

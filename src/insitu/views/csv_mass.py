@@ -67,7 +67,7 @@ class CsvUpdate:
             FormatError: a row is too short; or the file is not written in the dialect.
             NoMatchError, ExpectationError: not as many rows as expected.
         """
-        with beside(source.reader) as companion:
+        with beside(source.reader, __name__) as companion:
             selection = Selection.of(source, self.dialect, self.where, null_empty=self.null_empty)
             columns = selection.indices(self.set)
             width = len(selection.header)
@@ -104,7 +104,7 @@ class CsvDelete:
             FormatError: the file is not written in the dialect.
             NoMatchError, ExpectationError: not as many rows as expected.
         """
-        with beside(source.reader) as companion:
+        with beside(source.reader, __name__) as companion:
             selection = Selection.of(source, self.dialect, self.where, null_empty=self.null_empty)
             work = _Deleting(selection)
             passed = selection.scan_beside(companion, source, self.dialect, (), work, progress, cancel)

@@ -24,6 +24,7 @@ from insitu.formats.csv_sieve import Sieve
 from insitu.formats.csv_states import CLOSED, FIELD, QUOTED, START, TEXT
 from insitu.scan.companion import Companion
 from insitu.scan.pair import Pair, pays, windows_of
+from insitu.storage.local import local_volume
 from insitu.views.csv_window import Begun, CsvWindow
 
 T = TypeVar("T")
@@ -126,14 +127,17 @@ class _Start(Generic[T]):
 
 
 @contextmanager
-def beside(reader: Reader) -> Iterator[Companion[Span, Attempt[Any]] | None]:
+def beside(reader: Reader, module: str) -> Iterator[Companion[Span, Attempt[Any]] | None]:
     """Has a companion start while a scan is prepared; None where none would pay, or be right.
 
     Only where nobody else can commit: it reads the file itself, and sees what it holds at that moment.
+
+    Args:
+        module: where the work is written that it will be asked for.
     """
     companion = None
     if isinstance(reader, Snapshot) and reader.settled and pays(reader.size):
-        companion = Companion[Span, Attempt[Any]].spawned("numpy", __name__)
+        companion = Companion[Span, Attempt[Any]].spawned("numpy", module, local_volume.__module__)
     try:
         yield companion
     finally:
