@@ -13,6 +13,7 @@ from hypothesis import given, settings
 
 import insitu
 from insitu.core.spans import Span
+from insitu.engine.row_index import RowIndex
 from insitu.errors import CancelledError, ConditionError, FormatError, InsituError
 from insitu.formats.csv_dialect import Dialect
 from insitu.formats.csv_scan import Rows
@@ -208,3 +209,36 @@ def test_cancelling_and_what_a_condition_refuses_leave_the_file_and_no_process(
             path, CsvUpdate({"status": "x"}, "length(replace(note, 'a', printf('%99999999d', 1))) > 1")
         )
     assert path.read_bytes() == rows() and not companions()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("disturbed", [False, True])
+def test_two_processes_build_the_index_that_one_builds(
+    tmp_path: Path, paired: list[int], disturbed: bool
+) -> None:
+    path = tmp_path / "f.csv"
+    path.write_bytes(rows() * 3)
+    expected = RowIndex.build(BytesReader(rows() * 3), Dialect()).to_bytes(b"")
+    commits: list[int] = []
+
+    def commit(done: int, size: int) -> None:
+        if disturbed and not commits:
+            receipt = insitu.write(path, 100, 103, b"\n\n\n")
+            commits.append(receipt.operation)
+
+    with insitu.open(path, "r") as doc:
+        index = RowIndex.build(doc.base, Dialect(), progress=commit)
+        assert index.to_bytes(b"") == expected
+    assert sum(paired) > 0 and bool(commits) == disturbed and not companions()
+
+
+def test_a_disturbed_snapshot_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"0123456789")
+    insitu.write(path, 1, 2, b"x")
+    with insitu.open(path, "r") as doc:
+        assert doc.base.undisturbed and not doc.base.settled
+        insitu.write(path, 2, 3, b"y")
+        assert not doc.base.undisturbed
+        assert doc[:] == b"0x23456789"
+        assert not doc.base.undisturbed
