@@ -55,6 +55,7 @@ class Specials:
         # By whether the buffer begins in an open quote.
         self._calm: dict[bool, bool] = {}
         self._ended: dict[bool, Words] = {}
+        self._behind: dict[bool, int] = {}
 
     def part(self, start: int, stop: int) -> Specials:
         """The same for ``data[start:stop]``; ``start`` is a multiple of 64."""
@@ -94,7 +95,7 @@ class Specials:
         return Split(row_ends | delimiters, row_ends, found.around)
 
     def _outcome(self, state: int, ends: tuple[int, int] | None) -> Outcome | None:
-        return Outcome(self._left(state), *ends) if ends and self.is_calm(state) else None
+        return Outcome(self._left(state == QUOTED), *ends) if ends and self.is_calm(state) else None
 
     def _ends(self, quoted: bool) -> tuple[int, int]:
         """How many line ends are outside quotes, and where the first is (-1 for none), if begun so."""
@@ -122,11 +123,16 @@ class Specials:
             self._calm[quoted] = calm
         return self._calm[quoted]
 
-    def _left(self, state: int) -> int:
-        """The state behind the last byte."""
+    def _left(self, quoted: bool) -> int:
+        """The state behind the last byte, if the buffer begins so."""
+        if quoted not in self._behind:
+            self._behind[quoted] = self._state_behind(quoted)
+        return self._behind[quoted]
+
+    def _state_behind(self, quoted: bool) -> int:
         found = self._bits
         last = len(found.data) - 1
-        if is_set(found.inside, last) != (state == QUOTED):
+        if is_set(found.inside, last) != quoted:
             return QUOTED
         if is_set(found.ends, last):
             return START
