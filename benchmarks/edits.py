@@ -17,6 +17,8 @@ from benchmarks.measure import digest, fresh_copy
 FOLDER_NAME = "edited"
 OVERWRITTEN_BYTES = 100
 OVERWRITES = 12  # in one process: the first loads what it needs, the median is that of the others
+INSERTIONS = 10_000
+DRAFT_LEAST = 0.667  # at most 1.5 times the time
 LATE = 0.99
 FALLOC_FL_COLLAPSE_RANGE = 0x08  # Source: linux/falloc.h
 
@@ -31,6 +33,7 @@ def cases(bench: Bench) -> list[Case]:
         _overwrite(bench),
         _insert(bench, "insert-middle", "insert one line in the middle, durable", 0.5),
         _insert(bench, "insert-late", "insert one line at 99 % of the file, durable", LATE),
+        _draft(bench),
         _delete_half(bench),
         _delete_blocks(bench),
         _replace(bench, "replace-same", "replace a literal, same size, 1 line in 1,000", RARE, "NEW_HOST", 6),
@@ -105,6 +108,30 @@ def _insert(bench: Bench, name: str, title: str, share: float) -> Case:
         ),
     ]
     return _case(bench, name, title, contestants, targets)
+
+
+def _draft(bench: Bench) -> Case:
+    path, sample = _edited(bench), bench.folder / FOLDER_NAME / "sample"
+    scattered, single = f"insitu, draft of {INSERTIONS:,}", "insitu, one at the front"
+    call = f"{INSERTIONS:,} x doc.insert; doc.save_draft(); insitu.open(FILE, draft=True).commit()"
+    given: dict[str, Any] = {"path": path, "sample": sample}
+    contestants = (
+        peers.inside(scattered, "draft", call, **given, insertions=INSERTIONS, seed=7),
+        peers.inside(single, "insert_front", "insitu.insert(FILE, 0, LINE)", **given),
+    )
+
+    def prepare() -> None:
+        fresh_copy(bench.log.path, path)
+        sample.write_bytes(bench.log.sample.read_bytes())
+
+    return Case(
+        "draft",
+        f"insert {INSERTIONS:,} lines anywhere, through a draft",
+        contestants,
+        (Target(scattered, (single,), least=DRAFT_LEAST),),
+        prepare=prepare,
+        answer=lambda stdout: stdout,
+    )
 
 
 def _delete_half(bench: Bench) -> Case:

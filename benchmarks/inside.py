@@ -62,6 +62,56 @@ def _overwriting(write: Callable[[bytes], None], text: str, other: str, edits: i
     return Report(median(rest), notes={"first edit of the process, s": first})
 
 
+def insert_front(path: str, sample: str) -> Report:
+    """One insertion at the front, durable; the answer is what an undo leaves."""
+    import insitu
+
+    def insert(name: str) -> float:
+        began = time.perf_counter()
+        insitu.insert(name, 0, _INSERTED)
+        return time.perf_counter() - began
+
+    insert(sample)
+    return Report(insert(path), _undone(path))
+
+
+def draft(path: str, sample: str, insertions: int, seed: int) -> Report:
+    """Insertions in any order: saved in a draft, in one batch, then opened again and committed; all durable.
+
+    The answer is what an undo leaves: of both ways to insert the same.
+    """
+    import insitu
+
+    def insert(name: str, count: int) -> tuple[float, float, float]:
+        places = _offsets(os.path.getsize(name), count, seed)
+        began = time.perf_counter()
+        with insitu.open(name, draft=True) as doc:
+            for offset in places:
+                doc.insert(offset, _INSERTED)
+        saved = time.perf_counter()
+        with insitu.open(name, draft=True) as doc:
+            opened = time.perf_counter()
+            receipt = doc.commit()
+        assert receipt is not None
+        assert receipt.size_after == receipt.size_before + count * len(_INSERTED)
+        return time.perf_counter() - began, opened - saved, time.perf_counter() - opened
+
+    insert(sample, insertions // 10)
+    seconds, opening, committing = insert(path, insertions)
+    return Report(seconds, _undone(path), {"opening, s": opening, "committing, s": committing})
+
+
+_INSERTED = b"a line that was put in later, between two others\n"
+
+
+def _undone(path: str) -> str:
+    import insitu
+
+    insitu.undo(path)
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()
+
+
 def index(path: str, sample: str) -> Report:
     """Builds the line index; the answer is the number of lines."""
     import numpy  # noqa: F401  # what large files are counted with, and the sample is not
@@ -163,7 +213,8 @@ def _digest(found: list[bytes]) -> str:
 
 
 CALLS: dict[str, Callable[..., Report]] = {
-    call.__name__: call for call in (overwrite, pwrite, index, line, count, read_many, seek_and_read, pread)
+    call.__name__: call
+    for call in (overwrite, pwrite, insert_front, draft, index, line, count, read_many, seek_and_read, pread)
 }
 
 

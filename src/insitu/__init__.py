@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING
 from insitu.lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from insitu.api.drafts import (
+        commit_draft,
+        draft_diff,
+        draft_status,
+        drop_draft,
+        start_draft,
+    )
     from insitu.api.editing import (
         append,
         apply,
@@ -85,6 +92,9 @@ if TYPE_CHECKING:
     from insitu.views.chunks import (
         Chunks,
     )
+    from insitu.views.draft_status import (
+        DraftStatus,
+    )
     from insitu.views.edits import (
         Edit,
         parse_changes,
@@ -98,6 +108,12 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "commit_draft": "insitu.api.drafts",
+    "draft_diff": "insitu.api.drafts",
+    "draft_status": "insitu.api.drafts",
+    "drop_draft": "insitu.api.drafts",
+    "start_draft": "insitu.api.drafts",
+    "DraftStatus": "insitu.views.draft_status",
     "follow": "insitu.api.opening",
     "jsonl_delete": "insitu.api.formats",
     "jsonl_update": "insitu.api.formats",
@@ -153,6 +169,7 @@ __all__ = [
     "Chunk",
     "Chunks",
     "Document",
+    "DraftStatus",
     "Edit",
     "InsituError",
     "Operation",
@@ -169,12 +186,16 @@ __all__ = [
     "apply_together",
     "build_index",
     "carry_out",
+    "commit_draft",
     "create",
     "csv_delete",
     "csv_update",
     "delete",
     "diff",
     "doctor",
+    "draft_diff",
+    "draft_status",
+    "drop_draft",
     "editing",
     "extent",
     "follow",
@@ -195,6 +216,7 @@ __all__ = [
     "recover",
     "redo",
     "replace",
+    "start_draft",
     "transaction",
     "transform",
     "undo",

@@ -17,7 +17,7 @@ from insitu.engine.recover import recover
 from insitu.engine.session import Held, generation, past, snapshot, writing
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation, Snapshot
-from insitu.errors import RequestError, StaleError, StorageError
+from insitu.errors import AccessError, RequestError, StaleError, StorageError
 from insitu.storage.base import File
 from insitu.views.content import Content
 from insitu.views.diff import unified
@@ -29,6 +29,7 @@ from insitu.views.text import Encoding, checked_codec, encoding_of, named_encodi
 if TYPE_CHECKING:
     from insitu.engine.growing_index import GrowingIndex
     from insitu.views.csv import Csv
+    from insitu.views.draft import Draft, Drafting
     from insitu.views.json import Json
     from insitu.views.jsonl import Jsonl
     from insitu.views.lines import Lines
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
 class Document(Editable):
     """One file, open for reading or editing; belongs to one thread.
 
-    Works as a context manager: the end of the block commits, an exception discards. Indexes and slices
-    follow ``bytearray``. Nothing is read at opening, and no lock is held until ``commit`` unless
+    Works as a context manager: the end of the block commits (a draft: saves), an exception discards. Indexes
+    and slices follow ``bytearray``. Nothing is read at opening, and no lock is held until ``commit`` unless
     ``locked`` asked for it.
 
     Raises:
@@ -60,6 +61,7 @@ class Document(Editable):
         locked: bool = False,
         cancel: Cancel | None = None,
         at: int | None = None,
+        draft: Drafting | None = None,
     ) -> None:
         self.site = site
         self._at = at
@@ -74,25 +76,40 @@ class Document(Editable):
         self._open = ExitStack()
         self._placed = False
         self._outdated: list[Snapshot] = []
-        if locked:
-            self._held = self._open.enter_context(writing(site, self.policy, lock_timeout_s, cancel))
-        self._start()
+        self._draft: Draft | None = None
+        with ExitStack() as opening:
+            opening.push(self._open)
+            if draft is not None:
+                from insitu.views.draft import Draft
+
+                self._draft = Draft(site, self.policy, lock_timeout_s, read_only=read_only, fit=draft)
+                self._open.callback(self._draft.close)
+            if locked:
+                self._held = self._open.enter_context(writing(site, self.policy, lock_timeout_s, cancel))
+            self._start()
+            opening.pop_all()
 
     def _start(self) -> None:
-        """Pins the present generation; pending edits start from none."""
-        if self._held is not None:
-            self._base = Snapshot(self._held.target, generation(self.site, self._held.target))
-        elif self._at is not None:
-            self._base = past(self.site, self._at, policy=self.policy, lock_timeout_s=self.lock_timeout_s)
-        else:
-            self._base = snapshot(
-                self.site, write=not self.read_only, policy=self.policy, lock_timeout_s=self.lock_timeout_s
-            )
+        """Pins the present generation; pending edits start from none, or from those saved in the draft."""
         self._sources = Sources(self.site.volume)
-        self.sequence = Sequence(self._base.size)
+        if self._draft is None:
+            self._base = self._snapshot()
+            self.sequence = Sequence(self._base.size)
+        else:
+            self._base, self.sequence = self._draft.start(self._snapshot, self._sources.open)
+            self._sources.pool = self._draft.pool
         self._content = Content(self._base, self.sequence, self._sources.open)
         self._index: GrowingIndex | None = None
         self._lines: Lines | None = None
+
+    def _snapshot(self) -> Snapshot:
+        if self._held is not None:
+            return Snapshot(self._held.target, generation(self.site, self._held.target))
+        if self._at is not None:
+            return past(self.site, self._at, policy=self.policy, lock_timeout_s=self.lock_timeout_s)
+        return snapshot(
+            self.site, write=not self.read_only, policy=self.policy, lock_timeout_s=self.lock_timeout_s
+        )
 
     # What it is
 
@@ -230,7 +247,34 @@ class Document(Editable):
 
         return Mapping(self, dtype)
 
-    # Committing
+    # Saving and committing
+
+    def save_draft(self) -> bool:
+        """Makes what was done since the last save durable, in the file's draft; False where nothing was.
+
+        The file is not touched. Whoever opens the draft next goes on from here, also after a crash.
+
+        Raises:
+            RequestError: it was not opened with ``draft=True``.
+            StorageError: the draft is as it was saved last; the edits are still pending.
+
+        Cost: as much as was done since the last save, and one sync.
+        Crash: the draft as it was saved last, or as it is now.
+        """
+        if self._draft is None:
+            raise RequestError(
+                f"{self.path} was not opened as a draft.", hint="Open it with insitu.open(path, draft=True)."
+            )
+        return self._draft.save()
+
+    def discard(self) -> None:
+        """Drops everything pending; in a draft, what was not saved."""
+        if self._draft is None:
+            super().discard()
+        else:
+            self._sources.close()
+            self._base.close()
+            self._start()
 
     def plan(self) -> Choice:
         """How a commit would be carried out, and why not otherwise.
@@ -260,7 +304,11 @@ class Document(Editable):
             StorageError: see its ``file_state``.
         """
         if not self.changed:
+            if self._draft is not None and not self.read_only:
+                self._draft.drop()
             return None
+        if self.read_only:
+            raise AccessError(f"{self.path} was opened for reading only.", hint="Open it with mode 'r+'.")
         if self._held is not None:
             self._make_durable(self._held)
             return self._restarted(self._commit(self._held, progress, cancel))
@@ -281,6 +329,8 @@ class Document(Editable):
         return receipt
 
     def _restart(self) -> None:
+        if self._draft is not None:
+            self._draft.committed()
         self._sources.close()
         if self._held is None:
             self._outdated.append(self._base)
@@ -292,8 +342,18 @@ class Document(Editable):
             self._outdated.pop().close()
 
     def _commit(self, held: Held, progress: Progress | None, cancel: Cancel | None) -> Receipt:
+        if self._draft is not None:
+            self._draft.attempt(held.target)
         return commit_pending(
-            self.site, self.policy, self._base, self.sequence, held, self._sources.open, progress, cancel
+            self.site,
+            self.policy,
+            self._base,
+            self.sequence,
+            held,
+            self._sources.open,
+            progress,
+            cancel,
+            draft_id=self._draft.id if self._draft else "",
         )
 
     def check_generation(self) -> None:
@@ -336,6 +396,9 @@ class Document(Editable):
     ) -> None:
         try:
             if kind is None and not self.read_only:
-                self.commit()
+                if self._draft is None:
+                    self.commit()
+                else:
+                    self.save_draft()
         finally:
             self.close()

@@ -41,6 +41,12 @@ class NoMatchError(InsituError, LookupError):
     exit_code = 1
 
 
+class MissingDraftError(NoMatchError):
+    """The file has no draft."""
+
+    code = "no-draft"
+
+
 class RequestError(InsituError, ValueError):
     """The request cannot be carried out as it stands; the file is unchanged."""
 
@@ -166,6 +172,16 @@ class StaleError(ConflictError):
     """The file was changed by somebody else since it was opened."""
 
     code = "stale"
+
+
+class StaleDraftError(StaleError):
+    """The file was changed since its draft was saved, so that the draft fits it no more; both are kept.
+
+    ``facts['moved']`` has the spans that may not be where they were, ``facts['intact']`` the others.
+    """
+
+    code = "stale-draft"
+    retryable = False
 
 
 class SnapshotExpiredError(ConflictError):

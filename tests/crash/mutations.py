@@ -119,8 +119,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "J1", "name before contents",
         Draft.publish,
-        "    self.journal.seal(", "    site.volume.rename(site.draft, site.journal); self.journal.seal(",
-        probes.overwrite, more=(("    site.volume.rename(site.draft, site.journal)", "    pass"),),
+        "    self.journal.seal(", "    site.volume.rename(site.unsealed, site.journal); self.journal.seal(",
+        probes.overwrite, more=(("    site.volume.rename(site.unsealed, site.journal)", "    pass"),),
     ),
     Mutation(
         "J1", "recovery's sync of the journal's name",
@@ -341,8 +341,8 @@ MUTATIONS: tuple[Mutation, ...] = (
         "J8", "space only after the commit point",
         Draft.publish,
         "        self._reserve(grown)",
-        "        site.volume.rename(site.draft, site.journal); self._reserve(grown)",
-        planted.full_disk, more=(("    site.volume.rename(site.draft, site.journal)\n", "    pass\n"),),
+        "        site.volume.rename(site.unsealed, site.journal); self._reserve(grown)",
+        planted.full_disk, more=(("    site.volume.rename(site.unsealed, site.journal)\n", "    pass\n"),),
     ),
     # J9: rolling back.
     Mutation(

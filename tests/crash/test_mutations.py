@@ -1,4 +1,4 @@
-"""The crash protocol, taken apart: without any one sync, order or check of J1 to J14 the engine goes wrong.
+"""The crash protocol, taken apart: without any one sync, order or check of J1 to J16 the engine goes wrong.
 
 Each probe first finds nothing wrong with the real engine; then the mutated one must be found wrong, but for
 the mutations that the table calls redundant, with the reason.
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.crash import planted, together_mutations, together_probes
+from tests.crash import draft_mutations, planted, together_mutations, together_probes
 from tests.crash.mutations import MUTATIONS as ALONE
 from tests.crash.mutations import Mutation, Probe
 
-MUTATIONS = (*ALONE, *together_mutations.MUTATIONS)
+MUTATIONS = (*ALONE, *together_mutations.MUTATIONS, *draft_mutations.MUTATIONS)
 PROBES = list(dict.fromkeys(mutation.probe for mutation in MUTATIONS))
 QUICK = (
     together_probes.absent, together_probes.forced, together_probes.decided,

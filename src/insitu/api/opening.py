@@ -36,6 +36,7 @@ def open(
     locked: bool = False,
     cancel: Cancel | None = None,
     at: int | None = None,
+    draft: bool = False,
 ) -> Document:
     """Opens a file for editing; nothing is read and, unless ``locked``, no lock is held yet.
 
@@ -48,8 +49,12 @@ def open(
         locked: takes the lock now and holds it until the document is closed.
         cancel: asked while ``locked`` waits for the lock, and while lines are counted.
         at: opens, only for reading, what the file was after this operation; 0 is the original.
+        draft: opens the file's draft: edits saved with ``save_draft`` and not committed yet. For editing, it
+            is begun where there is none, and nobody else can edit it until the document is closed.
 
     Raises:
+        MissingDraftError: the draft is to be read, and there is none.
+        StaleDraftError: the file was changed so that its draft does not fit it any more; both are kept.
         UndoError: operation ``at`` was never made, or not all operations since are kept.
         MissingFileError, ExistingFileError, AccessError, FileKindError: as their names say.
         RecoveryNeededError: a crash left a commit half-done that this opening may not, or cannot, finish.
@@ -58,6 +63,10 @@ def open(
         raise RequestError(f"There is no mode {mode!r}.", hint="Modes: 'r+', 'r' and 'x'.")
     if at is not None and (mode == "x" or locked):
         raise RequestError("An older version can only be read.", hint="Open it without mode 'x' and locked.")
+    if draft and (mode == "x" or locked or at is not None):
+        raise RequestError(
+            "A draft is of the file as it is.", hint="Open it without mode 'x', locked and at."
+        )
     site = site_of(path, policy)
     if mode == "x":
         _make(site)
@@ -70,6 +79,7 @@ def open(
         locked=locked,
         cancel=cancel,
         at=at,
+        draft="history" if draft else None,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from insitu.cli.addresses import typed
+from insitu.cli.drafting import edit_draft
 from insitu.cli.options import EditOptions
 from insitu.cli.output import Output, counted, duration
 from insitu.cli.places import clipped
@@ -35,6 +36,9 @@ def edit(
     """
     import insitu
 
+    if options.draft:
+        edit_draft(path, options, output, change)
+        return
     if options.dry_run:
         # For reading: refuses a file whose interrupted commit an opening for writing would finish.
         insitu.open(path, "r").close()
@@ -48,7 +52,7 @@ def edit(
         check_generation(doc, options.if_generation)
         done = change(doc)
         if options.dry_run:
-            _preview_pending(doc, path, output)
+            preview_pending(doc, path, output)
             doc.discard()
             return
         with work(label, silent=output.quiet or output.as_json) as run:
@@ -64,6 +68,10 @@ def edit_together(changes: Mapping[str, list[insitu.Edit]], options: EditOptions
     """Makes edits of several files in one transaction."""
     import insitu
 
+    if options.draft:
+        raise RequestError(
+            "A draft is one file's, and a transaction has several.", hint="Edit each file with --draft."
+        )
     if options.if_generation is not None:
         raise RequestError(
             "A generation is one file's, and a transaction has several.", hint="Use expect in the edits."
@@ -97,7 +105,8 @@ def edit_together(changes: Mapping[str, list[insitu.Edit]], options: EditOptions
     output.fields({"dry_run": False, "transaction": receipt.id, "files": receipt.as_dict()["files"]})
 
 
-def _preview_pending(doc: insitu.Document, path: str, output: Output) -> None:
+def preview_pending(doc: insitu.Document, path: str, output: Output) -> None:
+    """Shows what committing a document would do."""
     if doc.changed:
         show_preview(path, doc.diff(), str(doc.plan()), doc.plan().as_dict(), output)
     else:

@@ -39,6 +39,7 @@ TOPICS: Final = {
         "chunk": "Cut a file into pieces for a model to read, each an editable span.",
     },
     "History": {
+        "draft": "Save edits before they are committed, all at once, or dropped.",
         "history": "List the operations that can be undone.",
         "undo": "Take back the last operation, or a named one.",
         "redo": "Make the operation again that was undone last.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -45,6 +46,12 @@ _EXPECT: Final = click.option("--expect", metavar="TEXT", help="Refuse unless th
 _IF_GENERATION: Final = click.option(
     "--if-generation", metavar="TOKEN", help="Refuse unless the file is still at this generation (see info)."
 )
+_DRAFT: Final = click.option(
+    "--draft", is_flag=True, help="Save the edit in the file's draft; do not touch the file."
+)
+draft_reading_option: Final = click.option(
+    "--draft", is_flag=True, help="From the file's draft: with the edits saved and not committed."
+)
 encoding_option: Final = click.option(
     "--encoding", metavar="NAME", help="The file's encoding; default: as it seems (see info)."
 )
@@ -65,6 +72,28 @@ class EditOptions:
     if_generation: str | None
     encoding: str | None
     expect: str | None = None
+    draft: bool = False
+
+    @property
+    def committing(self) -> list[str]:
+        """Which options that say how a commit is carried out are given."""
+        given = {
+            "--no-undo": self.no_undo,
+            "--atomic": self.atomic,
+            "--fast": self.fast,
+            "--planner": self.planner,
+        }
+        return [name for name, value in given.items() if value]
+
+    def reading(self, path: str) -> insitu.Document:
+        """Opens what is to be edited, to be looked at: the file, or its draft where that is to be edited."""
+        import insitu
+        from insitu.errors import MissingDraftError
+
+        if self.draft:
+            with suppress(MissingDraftError):
+                return insitu.open(path, "r", encoding=self.encoding, draft=True)
+        return insitu.open(path, "r", encoding=self.encoding)
 
     def policy(self) -> insitu.Policy:
         """The library's policy."""
@@ -95,11 +124,12 @@ def output_options(command: Command) -> Command:
     return _decorated(speaking, (_JSON, _QUIET))
 
 
-def edit_options(*, expect: bool) -> Callable[[Command], Command]:
+def edit_options(*, expect: bool, draft: bool = True) -> Callable[[Command], Command]:
     """Adds what every editing command can be told; the command gets ``options`` and ``output``.
 
     Args:
         expect: whether there is one place whose content can be expected.
+        draft: whether the edit can go into the file's draft.
     """
 
     def decorate(command: Command) -> Command:
@@ -109,7 +139,8 @@ def edit_options(*, expect: bool) -> Callable[[Command], Command]:
             command(*args, options=EditOptions(**mine), **values)
 
         conditions = (_EXPECT, _IF_GENERATION) if expect else (_IF_GENERATION,)
-        return output_options(_decorated(editing, (_DRY_RUN, *conditions, encoding_option, *_POLICY)))
+        where = (_DRY_RUN, _DRAFT) if draft else (_DRY_RUN,)
+        return output_options(_decorated(editing, (*where, *conditions, encoding_option, *_POLICY)))
 
     return decorate
 

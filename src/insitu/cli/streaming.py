@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from insitu.cli.drafting import edit_draft
 from insitu.cli.editing import show_receipt
 from insitu.cli.options import EditOptions
 from insitu.cli.output import Output, counted
@@ -46,6 +47,9 @@ def stream(
     """
     import insitu
 
+    if options.draft:
+        edit_draft(file, options, output, lambda doc: done(doc.make(edit)))
+        return
     first = _First(edit)
     result = streamed(file, first if places else edit, options, output, label=label)
     if isinstance(result, insitu.Preview):

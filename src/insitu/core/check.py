@@ -21,7 +21,7 @@ from insitu.errors import InternalError
 
 # Above this many splices in a step, the stretch from its first to its last kept byte stands for the kept
 # runs: a stricter test that costs the same for any number of them. Where it fails the runs are listed.
-_RUNS_LISTED = 64
+_RUNS_LISTED = 0
 
 # From so many steps on, a segment that places in place is worth importing NumPy for.
 _COLUMNS_STEPS = 1 << 12

@@ -423,6 +423,35 @@ def render(window: Window, pool: Pool, read_base: ReadBase) -> bytes | bytearray
     return whole
 
 
+def render_into(
+    window: Window, pool: Pool, read_base_into: Callable[[int, memoryview], object], buffer: memoryview
+) -> None:
+    """As ``render``, with every kept run read right where it belongs: for windows of few splices.
+
+    Args:
+        buffer: as long as the window.
+
+    Cost: a read for each kept run; no copy of what is kept.
+    """
+    first = window.news[0]
+    literals = memoryview(pool.read(first, window.news[-1] - first))
+    at = 0
+    for i, run in enumerate(_all_runs(window)):
+        if run.size:
+            read_base_into(run.start, buffer[at : at + run.size])
+            at += run.size
+        if i < len(window.starts):
+            new = literals[window.news[i] - first : window.news[i + 1] - first]
+            buffer[at : at + len(new)] = new
+            at += len(new)
+
+
+def _all_runs(window: Window) -> Iterator[Span]:
+    """Yields the kept runs before, between and after the splices, empty ones included."""
+    begins = (window.base.start, *window.stops)
+    return map(Span, begins, (*window.starts, window.base.stop))
+
+
 def _rendered(window: Window, pool: Pool, read_base: ReadBase) -> bytes:
     """The bytes of a window with so few splices that each may be an object."""
     runs = _kept(window, read_base)

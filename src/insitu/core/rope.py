@@ -241,9 +241,9 @@ class Rope:
         growth = -size
         for part in fresh:
             growth += part.size
-            _push(window, part)
+            push(window, part)
         if tail is not None:
-            _push(window, tail)
+            push(window, tail)
         # Between two parts of a part that was cut, there is nothing outside the window to join.
         if at_edge or tail is None:
             low, high = self._join_around(at, low, high, window)
@@ -356,7 +356,8 @@ class Rope:
         return len(parts) - len(old[-1].parts)
 
 
-def _push(window: list[Part], part: Part) -> None:
+def push(window: list[Part], part: Part) -> None:
+    """Appends a part, joined with the last one where they join."""
     both = joined(window[-1], part) if window else None
     if both is None:
         window.append(part)

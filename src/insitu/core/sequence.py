@@ -8,14 +8,14 @@ the way back.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Sequence as Order
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from insitu.core.measure import Counter, Measure
 from insitu.core.patch import Splice
 from insitu.core.pieces import Content, Copy, Kept, Literal, Piece
-from insitu.core.rope import SLICE_BYTES, Part, Rope, Slice, content_of
+from insitu.core.rope import SLICE_BYTES, Part, Rope, Slice, content_of, push
 from insitu.core.spans import Span
 from insitu.errors import SpanError
 
@@ -38,6 +38,22 @@ class Change(NamedTuple):
     current: Span
 
 
+class Keeper(Protocol):
+    """Keeps what is needed to make edits durable before they are committed: see ``insitu.core.drafted``."""
+
+    def keep(self, piece: bytes | Copy) -> Copy:
+        """The piece that stands for bytes, or for those of another file, from now on."""
+        ...
+
+    def note(self, exchange: Exchange, cut: Callable[[int], int | None]) -> None:
+        """Told of every exchange before it is made.
+
+        Args:
+            cut: where in the base an offset of the content is cut; None where nothing of it is cut.
+        """
+        ...
+
+
 class Sequence:
     """Kept, literal, copied and filled pieces in order; kept ones ascend in the base.
 
@@ -45,6 +61,7 @@ class Sequence:
 
     Args:
         base_size: size in bytes of the base, which is the content to begin with.
+        keeper: takes all bytes that come in, and is told of all edits, so that they can be made durable.
 
     Attributes:
         base_size: as given.
@@ -52,8 +69,9 @@ class Sequence:
         some nanoseconds for each five hundred of them. Memory is O(n) and the literals.
     """
 
-    def __init__(self, base_size: int) -> None:
+    def __init__(self, base_size: int, keeper: Keeper | None = None) -> None:
         self.base_size = base_size
+        self._keeper = keeper
         self._untouched: list[Part] = [Kept(Span(0, base_size))] if base_size else []
         self._rope = Rope(self._untouched)
         self._typed = bytearray()
@@ -97,6 +115,8 @@ class Sequence:
             if isinstance(piece, Copy) and piece.source is None and piece.span.stop > self.base_size:
                 raise _span_error(piece.span, self.base_size, "base")
             if piece.size:
+                if self._keeper and isinstance(piece, Copy) and piece.source is not None:
+                    piece = self._keeper.keep(piece)
                 parts.append(piece)
         if parts or span[0] < span[1]:
             self._edit((_exchange(span, parts),))
@@ -164,14 +184,14 @@ class Sequence:
 
     def splices(self) -> Iterator[Splice]:
         """Yields what is pending as sorted, disjoint splices of the base, no two of which touch."""
-        return (Splice(span, tuple(_pieces_of(parts))) for span, parts in self._changed_parts())
+        return (Splice(span, tuple(_pieces_of(parts))) for span, parts in self.changed_parts())
 
     def changes(self) -> list[Change]:
         """The changed places, one per splice, in order. Cost: linear after an edit, else nothing."""
         if self._known_changes is None:
             self._known_changes = []
             growth = 0
-            for span, parts in self._changed_parts():
+            for span, parts in self.changed_parts():
                 start, new_size = span.start + growth, sum(part.size for part in parts)
                 self._known_changes.append(Change(span, Span(start, start + new_size)))
                 growth += new_size - span.size
@@ -202,8 +222,43 @@ class Sequence:
         if not 0 <= span[0] <= span[1] <= self._rope.size:
             raise _span_error(span, self._rope.size, "current content")
 
+    @property
+    def part_count(self) -> int:
+        """How many parts tile the current content: about two to a splice."""
+        return sum(len(block.parts) for block in self._rope.blocks)
+
+    def parts(self) -> Iterator[Part]:
+        """Yields what tiles the current content, as it is held: whoever reads it must not change them."""
+        return self._rope.parts(Span(0, self._rope.size))
+
+    def load(self, splices: Iterable[tuple[Span, Order[Part]]]) -> None:
+        """Starts anew from splices of the base, sorted and disjoint: nothing to undo, the keeper not told."""
+        parts: list[Part] = []
+        at = 0
+        for span, put in splices:
+            if not at <= span.start <= span.stop <= self.base_size:
+                raise _span_error(span, self.base_size, "base")
+            _extend(parts, (Kept(Span(at, span.start)), *put))
+            at = span.stop
+        _extend(parts, (Kept(Span(at, self.base_size)),))
+        self.clear()
+        self._rope.reset(parts)
+
+    def replay(self, exchanges: Iterable[Exchange]) -> None:
+        """Makes exchanges that a keeper was told of, in that order; none can be undone, the keeper not told.
+
+        Raises:
+            SpanError: one lies outside the content that those before it left.
+        """
+        self._known_changes = None
+        for start, size, parts in exchanges:
+            self._check(Span(start, start + size))
+            self._rope.exchange(start, size, parts)
+
     def _slices(self, data: bytes) -> list[Part]:
         size = len(data)
+        if self._keeper is not None:
+            return [self._keeper.keep(bytes(data))] if size else []
         if size <= TYPED_BYTES:
             start = len(self._typed)
             self._typed += data
@@ -229,7 +284,7 @@ class Sequence:
         time is linear in the number of exchanges.
         """
         self._known_changes = None
-        exchange = self._rope.exchange
+        exchange = self._rope.exchange if self._keeper is None else self._noted
         if len(edit) == 1:
             ((start, size, parts),) = edit
             removed = exchange(start, size, parts)
@@ -243,7 +298,21 @@ class Sequence:
             growth += new_size - size
         return tuple(back)
 
-    def _changed_parts(self) -> Iterator[tuple[Span, list[Part]]]:
+    def _noted(self, start: int, size: int, parts: Order[Part]) -> Order[Part]:
+        """Makes an exchange that the keeper is told of."""
+        assert self._keeper is not None
+        self._keeper.note((start, size, parts), self._cut)
+        return self._rope.exchange(start, size, parts)
+
+    def _cut(self, offset: int) -> int | None:
+        """Where an exchange at ``offset`` cuts the base; None where it cuts nothing of it."""
+        if not self._rope.size:
+            return None
+        place = self._rope.seek(offset)
+        part = self._rope.blocks[place.block].parts[place.part]
+        return part.span.start + place.cut if isinstance(part, Kept) else None
+
+    def changed_parts(self) -> Iterator[tuple[Span, list[Part]]]:
         """Yields each span of the base that is not kept, or has something put before it, and its parts."""
         at = 0
         put: list[Part] = []
@@ -261,6 +330,13 @@ class Sequence:
 
 def _exchange(span: Span, parts: Order[Part]) -> Exchange:
     return span[0], span[1] - span[0], parts
+
+
+def _extend(parts: list[Part], more: Iterable[Part]) -> None:
+    """Appends parts, leaving out empty ones, so that a rope can begin with them (R1, R2)."""
+    for part in more:
+        if part.size:
+            push(parts, part)
 
 
 def _pieces_of(parts: list[Part]) -> Iterator[Piece]:

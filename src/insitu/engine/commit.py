@@ -79,6 +79,7 @@ class Draft:
         kind: ``"edit"``, ``"undo"`` or ``"redo"``.
         of: the operation undone or redone.
         keep: takes over the new file of a rewrite, locked, once it is the target; else it is closed.
+        draft: id of the file's draft, where that is what is committed; it is removed with the commit (J16).
 
     Attributes:
         padding_bytes: how many of the new bytes mean nothing; whoever writes them says so.
@@ -92,10 +93,12 @@ class Draft:
         *,
         kind: str = "edit",
         of: int = 0,
+        draft: str = "",
         lock_wait_s: float = 0.0,
         keep: Callable[[Site, File], None] | None = None,
     ) -> None:
         self.site = site
+        self._draft = draft
         self.target = target
         self.policy = policy
         self._began = time.monotonic()
@@ -123,7 +126,7 @@ class Draft:
         try:
             site.prepare(self._before)
             site.sweep()
-            self.journal = Journal.create(site.volume, site.draft, salt, header)
+            self.journal = Journal.create(site.volume, site.unsealed, salt, header)
         except StorageError as error:
             if error.file_state == "unknown":
                 error.file_state = "old"
@@ -249,8 +252,9 @@ class Draft:
             )
         if saved_by_plan:
             return "covers"
-        for data in replaced(self.journal.splices, self.target):
-            self.journal.add_old(data)
+        if old_bytes:
+            for data in replaced(self.journal.splices, self.target):
+                self.journal.add_old(data)
         return "pool"
 
     def _sealed_plan(self, plan: Plan, kept: str, **facts: Any) -> dict[str, Any]:
@@ -263,6 +267,7 @@ class Draft:
             "old": kept,
             "history": self.policy.history > 0,
             "summary": summary._asdict(),
+            **({"draft": self._draft} if self._draft else {}),
             **facts,
         }
 
@@ -282,7 +287,7 @@ class Draft:
         if grown.size > 0 and abilities.reserve:
             self._reserve(grown)
             self._seen = self.target.stat()
-        site.volume.rename(site.draft, site.journal)
+        site.volume.rename(site.unsealed, site.journal)
         return marked
 
     def perform(self, plan: Plan, marked: bool, progress: Progress | None, *, sync_last: bool = True) -> None:
@@ -363,15 +368,16 @@ class Draft:
         """Completes the journal of a rewrite and makes it durable under its name."""
         sealed = self._sealed_plan(plan, kept, marked=False, successor=new.identity(), **facts)
         self.journal.seal(sealed, plan.layout.atom_bytes)
-        self.site.volume.rename(self.site.draft, self.site.journal)
+        self.site.volume.rename(self.site.unsealed, self.site.journal)
         self.site.volume.sync_folder(self.site.state)
 
     def _swap(self, plan: Plan, kept: str, progress: Progress | None) -> Callable[[], Stat]:
         """Builds the new file and renames it over the old one, which is the commit point (J7)."""
         site, volume = self.site, self.site.volume
         new = self.build(plan, progress)
+        noted = self.policy.history or self._draft
         try:
-            if self.policy.history:
+            if noted:
                 self.publish_swap(plan, kept, new)
             volume.rename(site.successor, site.path)
         except BaseException:
@@ -386,7 +392,7 @@ class Draft:
                 with blaming_the_medium():
                     volume.sync_folder(site.folder)
                     state = "new"
-                    if self.policy.history:
+                    if noted:
                         after = self.retire(new)
                     else:
                         self.journal.close()

@@ -50,9 +50,13 @@ class JournalPool:
         self._recent: tuple[int, bytes] = (-1, b"")
         self.size = 0
 
-    def pack_bytes(self, data: bytes | memoryview) -> bytes:
-        """The payload that appends ``data``, at most ``PAYLOAD_BYTES``."""
-        return _POOL_HEAD.pack(_BYTES, self.size, 1) + data
+    def pack_bytes(self, data: bytes | memoryview, ahead_bytes: int = 0) -> bytes:
+        """The payload that appends ``data``, at most ``PAYLOAD_BYTES``.
+
+        Args:
+            ahead_bytes: of payloads that were packed before and are not noted yet.
+        """
+        return _POOL_HEAD.pack(_BYTES, self.size + ahead_bytes, 1) + data
 
     def pack_repeat(self, repeat: Repeat) -> bytes:
         """The payload that appends a repeat."""

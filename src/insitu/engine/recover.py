@@ -5,6 +5,7 @@ a draft, a successor                   removed: they never came to a commit poin
 a journal that cannot be trusted       refused: nothing is touched, nothing is ignored
 a placed one, in the same boot         synced; becomes history
     a closed journal                       becomes history
+    one of a draft                         the draft is removed first (J16)
 one that waits for its super-journal   committed: as below; not committed: removed, the file is old;
                                        no answer: refused (J13)
 a rewrite, the swap done               becomes history;  not done: removed, the file is old;
@@ -24,6 +25,7 @@ from insitu.core.plan import Cost, Layout, Plan
 from insitu.core.records import State
 from insitu.core.spans import Span
 from insitu.core.steps import Collapse, Insert, Place
+from insitu.engine.draft_log import forget
 from insitu.engine.execute import Executor
 from insitu.engine.journal import Journal
 from insitu.engine.medium import blaming_the_medium
@@ -131,7 +133,7 @@ def _without_journal(site: Site, target: File) -> Recovered:
     if mark is None:
         names = site.volume.names(site.state)
         settle_all(site, names)
-        if any(os.path.basename(path) in names for path in (site.draft, site.successor)):
+        if any(os.path.basename(path) in names for path in (site.unsealed, site.successor, site.new_draft)):
             # A killed rewrite without history may have swapped, and not synced: what is seen now must stay.
             site.volume.sync_folder(site.folder)
             site.sweep()
@@ -260,6 +262,8 @@ def retire(site: Site, journal: Journal, target: File, *, forced: bool = False) 
 
 def _archive(site: Site, journal: Journal) -> None:
     journal.close()
+    if draft := journal.plan.get("draft"):
+        forget(site, draft)  # J16: before its journal is
     if journal.plan["history"]:
         site.volume.rename(site.journal, site.operation(int(journal.header["operation"])))
     else:

@@ -77,9 +77,19 @@ class Site:
         return os.path.join(self.state, "journal")
 
     @property
-    def draft(self) -> str:
+    def unsealed(self) -> str:
         """Path of a journal before the commit point; means nothing to recovery."""
         return os.path.join(self.state, "journal.tmp")
+
+    @property
+    def draft(self) -> str:
+        """Path of the log of the file's draft."""
+        return os.path.join(self.state, "draft")
+
+    @property
+    def new_draft(self) -> str:
+        """Path of a draft's log before it is renamed into place; written only under the target's lock."""
+        return os.path.join(self.state, "draft.tmp")
 
     @property
     def successor(self) -> str:
@@ -184,8 +194,8 @@ class Site:
             )
         return True
 
-    def check_journal(self, journal: File, target: Stat) -> None:
-        """Refuses a journal that somebody else could have planted.
+    def check_journal(self, journal: File, target: Stat, kind: str = "journal") -> None:
+        """Refuses a journal, or a draft, that somebody else could have planted.
 
         Raises:
             RecoveryNeededError: it is linked elsewhere, foreign, or writable by others.
@@ -195,7 +205,7 @@ class Site:
         if own and status.links == 1 and not status.mode & _WRITABLE_BY_OTHERS:
             return
         raise RecoveryNeededError(
-            f"The journal {journal.path} is foreign, linked elsewhere or writable by others, so it is not "
+            f"The {kind} {journal.path} is foreign, linked elsewhere or writable by others, so it is not "
             f"believed. The file {self.path} was not touched.",
             hint="If you did not put it there, move it away and check the file.",
             path=journal.path,
@@ -203,8 +213,9 @@ class Site:
 
     def sweep(self) -> None:
         """Removes what commits that never came to their commit point left behind."""
-        self.volume.remove(self.draft)
+        self.volume.remove(self.unsealed)
         self.volume.remove(self.successor)
+        self.volume.remove(self.new_draft)
 
     def tidy(self) -> None:
         """Removes the state folder, and the folder around it, if nothing is left in them."""

@@ -11,7 +11,6 @@ from insitu.core.patch import Splice
 from insitu.core.pieces import Copy, Fill, Literal, Padding, Piece
 from insitu.core.protocols import Reader
 from insitu.core.replacements import Few, Replacements, Uniform
-from insitu.core.spans import Span
 from insitu.engine.journal import Journal
 from insitu.engine.pools import PAYLOAD_BYTES, Repeat
 
@@ -95,23 +94,24 @@ class Spool:
     def _add_piece(self, piece: Piece) -> None:
         match piece:
             case Literal(data):
-                self._literals.append(data)
-                self._literal_bytes += len(data)
-                if self._literal_bytes >= PAYLOAD_BYTES:
-                    self._flush_literals()
+                self._add_bytes(data)
             case Fill(byte, count):
                 self._flush_literals()
                 if count:
                     self._journal.add_new(Repeat(bytes((byte,)), count))
                 if isinstance(piece, Padding):
                     self.padding_bytes += count
-            case Copy(source, span):
-                self._flush_literals()
-                self._copy(self._base if source is None else self._open_source(source), span)
+            case Copy(source, (start, stop)):
+                reader = self._base if source is None else self._open_source(source)
+                for at in range(start, stop, PAYLOAD_BYTES):
+                    self._add_bytes(reader.read(at, min(PAYLOAD_BYTES, stop - at)))
 
-    def _copy(self, reader: Reader, span: Span) -> None:
-        for start in range(span.start, span.stop, PAYLOAD_BYTES):
-            self._journal.add_new(reader.read(start, min(PAYLOAD_BYTES, span.stop - start)))
+    def _add_bytes(self, data: bytes) -> None:
+        """Gathers bytes until they make a record."""
+        self._literals.append(data)
+        self._literal_bytes += len(data)
+        if self._literal_bytes >= PAYLOAD_BYTES:
+            self._flush_literals()
 
     def _flush_literals(self) -> None:
         if self._literals:

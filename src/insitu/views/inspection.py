@@ -58,11 +58,18 @@ def info(site: Site, policy: Policy) -> dict[str, Any]:
             "hard_links": status.links,
             "sparse": file.next_hole(0) < base.size,
             "pending": report(site) if pending(site) else None,
+            "draft_bytes": draft_bytes(site),
             "operations": len(past),
             "history_bytes": sum(operation.stored_bytes for operation in past),
         }
     finally:
         file.close()
+
+
+def draft_bytes(site: Site) -> int | None:
+    """How large the file's draft is on the disk; None where there is none."""
+    status = site.volume.stat(site.draft)
+    return status.size if status else None
 
 
 def kept_line_count(site: Site, base: Snapshot) -> int | None:
@@ -101,6 +108,7 @@ def doctor(site: Site) -> dict[str, Any]:
             )
             findings["marked"] = file.mark() is not None
             findings["state_folder"] = site.state
+            findings["draft_bytes"] = draft_bytes(site)
             findings["pending"] = report(site) if pending(site) else None
         finally:
             file.close()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 from insitu.core.columns import Splices, block_of
+from insitu.core.drafted import POOL
 from insitu.core.patch import Splice
 from insitu.core.pieces import Copy, Piece
 from insitu.core.plan import Choice
@@ -25,14 +26,21 @@ from insitu.storage.base import File, Volume
 
 
 class Sources:
-    """Other files that pasted pieces name, open for reading as long as the document is."""
+    """Other files that pasted pieces name, open for reading as long as the document is.
+
+    Attributes:
+        pool: what pieces of the document's draft are in.
+    """
 
     def __init__(self, volume: Volume) -> None:
         self._volume = volume
         self._open: dict[str, Snapshot] = {}
+        self.pool: Reader | None = None
 
     def open(self, path: str) -> Reader:
         """The file as it is when it is first asked for."""
+        if path == POOL and self.pool is not None:
+            return self.pool
         if path not in self._open:
             site = Site.of(self._volume, path)
             self._open[path] = snapshot(site, write=False, policy=Policy(), lock_timeout_s=0)
@@ -60,14 +68,19 @@ def commit_pending(
     open_source: Callable[[str], Reader],
     progress: Progress | None = None,
     cancel: Cancel | None = None,
+    *,
+    draft_id: str = "",
 ) -> Receipt:
     """Commits pending edits over ``base`` to a locked target.
+
+    Args:
+        draft_id: of the draft that they are, which is removed with the commit.
 
     Raises:
         StaleError: the target is not what ``base`` was, and the way from there is not ours, or touches
             the same bytes. The file keeps the others' changes; the pending edits are still there.
     """
-    draft, rebased_over = draft_pending(site, policy, base, sequence, held, open_source)
+    draft, rebased_over = draft_pending(site, policy, base, sequence, held, open_source, draft_id=draft_id)
     return draft.commit(rebased_over=rebased_over, progress=progress, cancel=cancel)
 
 
@@ -78,21 +91,23 @@ def draft_pending(
     sequence: Sequence,
     held: Held,
     open_source: Callable[[str], Reader],
+    *,
+    draft_id: str = "",
 ) -> Part:
     """Writes pending edits over ``base`` as a draft for a locked target.
 
     Raises:
         StaleError: as ``commit_pending``.
     """
-    with ExitStack() as journals:
-        numbers = _since(site, base.generation, held.target)
-        over = [(number, journals.enter_context(opened(site, number)).splices) for number in numbers]
-        draft = Draft(site, held.target, policy, lock_wait_s=held.lock_wait_s, keep=held.go_on_with)
-        with draft.filling() as journal:
-            now = Snapshot(held.target, Generation.of(held.target.stat(), 0))
-            spool = Spool(journal, now, open_source)
-            spool.add(_rebased(sequence.splices(), over, site.path))
-            spool.finish()
+    numbers = _since(site, base.generation, held.target)
+    draft = Draft(
+        site, held.target, policy, draft=draft_id, lock_wait_s=held.lock_wait_s, keep=held.go_on_with
+    )
+    with draft.filling() as journal:
+        now = Snapshot(held.target, Generation.of(held.target.stat(), 0))
+        spool = Spool(journal, now, open_source)
+        spool.add(rebased(site, numbers, sequence.splices()))
+        spool.finish()
     draft.padding_bytes = spool.padding_bytes
     return Part(draft, tuple(numbers))
 
@@ -102,8 +117,7 @@ def _since(site: Site, generation: Generation, target: File) -> list[int]:
     status = target.stat()
     if generation.same_contents(status):
         return []
-    then = (generation.inode, generation.size, generation.mtime_ns)
-    numbers = chained(site, then, generation.operation, (status.inode, status.size, status.mtime_ns))
+    numbers = between(site, generation, Generation.of(status, 0))
     if numbers is None:
         raise StaleError(
             f"The file {site.path} was changed by somebody else since it was opened: it had "
@@ -118,13 +132,26 @@ def _since(site: Site, generation: Generation, target: File) -> list[int]:
     return numbers
 
 
-def _rebased(splices: Iterator[Splice], over: list[tuple[int, Splices]], path: str) -> Iterator[Splice]:
-    for splice in splices:
-        if not over:
-            yield splice
-            continue
-        span = _moved(splice.span, over, path)
-        yield Splice(span, tuple(_moved_piece(piece, over, path) for piece in splice.pieces))
+def between(site: Site, then: Generation, now: Generation) -> list[int] | None:
+    """Our operations that lead from one generation to another; None where something else did."""
+    states = [(one.inode, one.size, one.mtime_ns) for one in (then, now)]
+    return chained(site, states[0], then.operation, states[1])
+
+
+def rebased(site: Site, numbers: list[int], splices: Iterator[Splice]) -> Iterator[Splice]:
+    """Yields splices as they are after some operations were made on the same base.
+
+    Raises:
+        StaleError: one of them touched the same bytes.
+    """
+    if not numbers:
+        yield from splices
+        return
+    with ExitStack() as journals:
+        over = [(number, journals.enter_context(opened(site, number)).splices) for number in numbers]
+        for splice in splices:
+            span = _moved(splice.span, over, site.path)
+            yield Splice(span, tuple(_moved_piece(piece, over, site.path) for piece in splice.pieces))
 
 
 def _moved_piece(piece: Piece, over: list[tuple[int, Splices]], path: str) -> Piece:

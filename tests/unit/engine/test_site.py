@@ -33,9 +33,9 @@ def test_state_lies_beside_the_file(path: Path) -> None:
     site = site_of(path)
     assert site.path == str(path) and site.folder == str(path.parent) and site.beside
     assert site.state == str(path.parent / ".insitu" / "data.csv.d")
-    for name in (site.journal, site.draft, site.successor, site.line_index, site.operation(7)):
+    for name in (site.journal, site.unsealed, site.successor, site.line_index, site.operation(7)):
         assert os.path.dirname(name) == site.state
-    assert len({site.journal, site.draft, site.successor, site.line_index, site.operation(7)}) == 5
+    assert len({site.journal, site.unsealed, site.successor, site.line_index, site.operation(7)}) == 5
 
 
 def test_a_link_leads_to_the_state_of_its_target(path: Path, tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_tidying_leaves_what_is_needed(path: Path) -> None:
 
 def test_sweeping_removes_what_never_came_to_a_commit_point(path: Path) -> None:
     site = prepared(path)
-    for name in (site.draft, site.successor, site.journal, site.operation(1)):
+    for name in (site.unsealed, site.successor, site.journal, site.operation(1)):
         Path(name).touch()
     site.sweep()
     assert sorted(os.listdir(site.state)) == ["0000000001.op", "journal"]

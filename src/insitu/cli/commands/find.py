@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from insitu.cli.addresses import pattern_of
-from insitu.cli.options import encoding_option, file_argument, output_options, verb
+from insitu.cli.options import draft_reading_option, encoding_option, file_argument, output_options, verb
 from insitu.cli.output import Output
 from insitu.cli.places import Places
 from insitu.cli.progress import work
@@ -30,10 +30,18 @@ _NOT_FOUND_EXIT: Final = 1
     "--max", "most", type=click.IntRange(min=0), default=_SHOWN, metavar="N", show_default=True,
     help="List N matches at most; 0: all.",
 )  # fmt: skip
+@draft_reading_option
 @encoding_option
 @output_options
 def find(
-    file: str, pattern: str, regex: bool, count: bool, most: int, encoding: str | None, output: Output
+    file: str,
+    pattern: str,
+    regex: bool,
+    count: bool,
+    most: int,
+    draft: bool,
+    encoding: str | None,
+    output: Output,
 ) -> None:
     """List where a text or a regular expression occurs.
 
@@ -50,7 +58,7 @@ def find(
         raise click.UsageError("PATTERN may not be empty.")
     import insitu
 
-    with insitu.open(file, "r", encoding=encoding) as doc:
+    with insitu.open(file, "r", encoding=encoding, draft=draft) as doc:
         wanted = pattern_of(pattern, doc.encoding, regex=regex)
         if count:
             with work("Counting", silent=output.quiet or output.as_json) as run:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from insitu.cli.addresses import Address, address_options
-from insitu.cli.options import file_argument, output_options, verb
+from insitu.cli.options import draft_reading_option, file_argument, output_options, verb
 from insitu.cli.output import Output, byte_size, write
 from insitu.errors import LimitError
 
@@ -27,8 +27,9 @@ _JSON_BYTES_MAX: Final = 16 << 20
 @click.option(
     "--at", metavar="OP", type=click.IntRange(min=0), help="As operation OP left it; 0: the original."
 )
+@draft_reading_option
 @output_options
-def read(file: str, address: Address | None, at: int | None, output: Output) -> None:
+def read(file: str, address: Address | None, at: int | None, draft: bool, output: Output) -> None:
     """Write bytes or lines to standard output, exactly as they are.
 
     Without an address, all of it. Memory stays small whatever the size. With --json, up to 16 MB in one
@@ -42,11 +43,17 @@ def read(file: str, address: Address | None, at: int | None, output: Output) -> 
 
         insitu read orders.log --at 3 --tail 5
 
+    With --draft, with the edits of the file's draft (see: insitu draft --help).
+
     Nothing is changed, so a crash leaves the file as it is.
     """
     import insitu
 
-    with insitu.open(file, "r", at=at) as doc:
+    if draft and at is not None:
+        raise click.UsageError(
+            "--at is of the file's history, --draft of what is not committed: give one of them."
+        )
+    with insitu.open(file, "r", at=at, draft=draft) as doc:
         span = address.locate(doc) if address else insitu.Span(0, doc.size)
         if output.as_json:
             output.fields(

@@ -241,11 +241,10 @@ def set_(
 
     A crash leaves the old file or the new one.
     """
-    import insitu
     from insitu.views.record_update import RecordUpdate
 
     options = replace(options, encoding=options.encoding or _ENCODING)
-    with insitu.open(file, "r", encoding=options.encoding) as doc:
+    with options.reading(file) as doc:
         view = _of_records(doc, dtype, offset)
         first, stop = _indexes(doc, view, numbers)
         setting = Setting(view.layout, field, value, options.expect, doc.text.encode, first + 1)

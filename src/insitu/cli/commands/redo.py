@@ -11,7 +11,7 @@ from insitu.cli.reversing import preview, redoable, reverse
 
 @verb("redo")
 @file_argument
-@edit_options(expect=False)
+@edit_options(expect=False, draft=False)
 def redo(file: str, options: EditOptions, output: Output) -> None:
     """Make the operation again that was undone last.
 

@@ -62,7 +62,7 @@ def replace(
         raise click.UsageError("OLD may not be empty.")
     once = not all_ and first is None and expect_count is None
     wanted = _Wanted(old, new, regex, hex_, first, 1 if once else expect_count, once)
-    if options.if_generation is None:
+    if options.if_generation is None and not options.draft:
         _stream(file, wanted, options, output)
     else:
         edit(file, options, output, wanted.replace_in, label="Replacing")

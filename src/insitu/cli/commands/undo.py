@@ -14,7 +14,7 @@ from insitu.cli.reversing import preview, reverse, undoable
 @verb("undo")
 @file_argument
 @click.argument("operation", metavar="[OP]", type=click.IntRange(min=1), required=False)
-@edit_options(expect=False)
+@edit_options(expect=False, draft=False)
 def undo(file: str, operation: int | None, options: EditOptions, output: Output) -> None:
     """Take back the last operation, or a named one.
 
