@@ -71,11 +71,11 @@ if TYPE_CHECKING:
     from insitu.document import (
         Document,
     )
-    from insitu.engine.commit import (
-        Receipt,
-    )
     from insitu.engine.history import (
         Operation,
+    )
+    from insitu.engine.receipt import (
+        Receipt,
     )
     from insitu.engine.recover import (
         Recovered,
@@ -154,7 +154,7 @@ _HOMES = {
     "Policy": "insitu.core.policy",
     "Span": "insitu.core.spans",
     "Document": "insitu.document",
-    "Receipt": "insitu.engine.commit",
+    "Receipt": "insitu.engine.receipt",
     "Operation": "insitu.engine.history",
     "Recovered": "insitu.engine.recover",
     "InsituError": "insitu.errors",

@@ -12,17 +12,18 @@ from insitu.core.plan import Choice
 from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel, Progress, Reader
 from insitu.core.sequence import Sequence
-from insitu.engine.commit import Receipt
+from insitu.engine.receipt import Receipt
 from insitu.engine.recover import recover
 from insitu.engine.session import Held, generation, past, snapshot, writing
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation, Snapshot
+from insitu.engine.together import Part
 from insitu.errors import AccessError, RequestError, StaleError, StorageError
 from insitu.storage.base import File
 from insitu.views.content import Content
 from insitu.views.diff import unified
 from insitu.views.editable import Editable
-from insitu.views.pending import Sources, commit_pending, plan_pending
+from insitu.views.pending import Sources, plan_pending, prepared
 from insitu.views.raw import RawFile
 from insitu.views.text import Encoding, checked_codec, encoding_of, named_encoding
 
@@ -344,15 +345,18 @@ class Document(Editable):
     def _commit(self, held: Held, progress: Progress | None, cancel: Cancel | None) -> Receipt:
         if self._draft is not None:
             self._draft.attempt(held.target)
-        return commit_pending(
+        commit, rebased_over = self._prepared(held)
+        return commit.carry_out(rebased_over=rebased_over, progress=progress, cancel=cancel)
+
+    def _prepared(self, held: Held) -> Part:
+        """What is pending, written as a commit of the locked target."""
+        return prepared(
             self.site,
             self.policy,
             self._base,
             self.sequence,
             held,
             self._sources.open,
-            progress,
-            cancel,
             draft_id=self._draft.id if self._draft else "",
         )
 

@@ -9,7 +9,7 @@ from insitu.core.patch import Patch, Splice
 from insitu.core.pieces import Literal
 from insitu.core.policy import Policy
 from insitu.core.spans import Span
-from insitu.engine.commit import Draft
+from insitu.engine.commit import Commit
 from insitu.engine.recover import pending
 from insitu.engine.session import writing
 from insitu.engine.site import Site
@@ -45,11 +45,11 @@ def commit(volume: SimulatedVolume, edits: Patch, policy: Policy) -> str:
     """Commits a patch as documents and verbs do; returns the plan."""
     site = Site.of(volume, PATH)
     with writing(site, policy, 0) as held:
-        draft = Draft(site, held.target, policy)
-        spool = Spool(draft.journal, Snapshot(held.target, Generation.of(held.target.stat(), 0)), _no_source)
+        commit = Commit(site, held.target, policy)
+        spool = Spool(commit.journal, Snapshot(held.target, Generation.of(held.target.stat(), 0)), _no_source)
         spool.add(edits.splices)
         spool.finish()
-        return draft.commit().plan
+        return commit.carry_out().plan
 
 
 def _no_source(path: str) -> Snapshot:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from insitu.engine import draft_log, drafts, recover
-from insitu.engine.commit import Draft
+from insitu.engine.commit import Commit
 from insitu.engine.draft_log import DraftLog
 from tests.crash import draft_probes as probes
 from tests.crash.mutations import Mutation
@@ -79,7 +79,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "J16",
         "a journal for a rewrite without history",
-        Draft._swap,
+        Commit._swap,
         "noted = self.policy.history or self._draft",
         "noted = self.policy.history",
         probes.bare_rewrites,
@@ -87,7 +87,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "J16",
         "naming the draft",
-        Draft._sealed_plan,
+        Commit._sealed_plan,
         "if self._draft else {}",
         "if False else {}",
         probes.commits,

@@ -20,7 +20,7 @@ import pytest
 from insitu.core import records
 from insitu.core.check import Checker
 from insitu.engine import commit, recover
-from insitu.engine.commit import Draft
+from insitu.engine.commit import Commit
 from insitu.engine.execute import Executor
 from insitu.engine.journal import Journal
 from insitu.engine.ranges import finish_collapse, finish_insert
@@ -106,7 +106,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J1", "sync of the journal's name",
-        Draft._edit_in_place, "site.volume.sync_folder(site.state)", "pass", probes.overwrite,
+        Commit._edit_in_place, "site.volume.sync_folder(site.state)", "pass", probes.overwrite,
     ),
     Mutation(
         "J1", "sync of the name of the state folder",
@@ -118,7 +118,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J1", "name before contents",
-        Draft.publish,
+        Commit.publish,
         "    self.journal.seal(", "    site.volume.rename(site.unsealed, site.journal); self.journal.seal(",
         probes.overwrite, more=(("    site.volume.rename(site.unsealed, site.journal)", "    pass"),),
     ),
@@ -224,7 +224,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J4", "no rollback after a failed sync",
-        Draft._edit_in_place, "not isinstance(error, SyncError) and ", "", probes.overwrite_faults,
+        Commit._edit_in_place, "not isinstance(error, SyncError) and ", "", probes.overwrite_faults,
         redundant="a handle whose sync failed is poisoned: it refuses the rollback's writes",
     ),
     Mutation(
@@ -257,7 +257,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J5", "check of a plan (and a plan that reads what it writes)",
-        Draft.planned, "check(plan, self.journal.splices)", "pass", probes.overlapping,
+        Commit.planned, "check(plan, self.journal.splices)", "pass", probes.overlapping,
     ),
     Mutation(
         "J5", "whole atoms in the check of a plan",
@@ -300,28 +300,28 @@ MUTATIONS: tuple[Mutation, ...] = (
         commit._dense_from, "else size", "else start", probes.sparse_insert,
     ),
     # J7: a swap.
-    Mutation("J7", "sync of the new file", Draft.build, "new.sync()", "pass", probes.rewrite),
+    Mutation("J7", "sync of the new file", Commit.build, "new.sync()", "pass", probes.rewrite),
     Mutation(
         "J7", "metadata of the new file",
-        Draft.build, "new.take_metadata(self.target)", "pass", probes.rewrite,
+        Commit.build, "new.take_metadata(self.target)", "pass", probes.rewrite,
     ),
     Mutation(
         "J7", "metadata before the sync",
-        Draft.build, "new.take_metadata(self.target)\n        new.sync()",
+        Commit.build, "new.take_metadata(self.target)\n        new.sync()",
         "new.sync()\n        new.take_metadata(self.target)", probes.rewrite,
     ),
     Mutation(
         "J7", "check for changes before the swap",
-        Draft.build, "self.refuse_if_moved(plan)", "pass", planted.changed_meanwhile,
+        Commit.build, "self.refuse_if_moved(plan)", "pass", planted.changed_meanwhile,
     ),
-    Mutation("J7", "lock of the new file", Draft.build, "new.lock()", "pass", planted.locked_while_swapping),
+    Mutation("J7", "lock of the new file", Commit.build, "new.lock()", "pass", planted.locked_while_swapping),
     Mutation(
         "J7", "sync of the journal's name before a swap",
-        Draft.publish_swap, "self.site.volume.sync_folder(self.site.state)", "pass", probes.rewrite,
+        Commit.publish_swap, "self.site.volume.sync_folder(self.site.state)", "pass", probes.rewrite,
     ),
     Mutation(
         "J7", "sync of the swap",
-        Draft._swap, "volume.sync_folder(site.folder)", "pass", probes.rewrite,
+        Commit._swap, "volume.sync_folder(site.folder)", "pass", probes.rewrite,
     ),
     Mutation(
         "J7", "sync of a swap without history that was killed",
@@ -329,17 +329,17 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J7", "journal of a swap that failed",
-        Draft._swap, "volume.remove(site.journal)", "pass", probes.rewrite_faults,
+        Commit._swap, "volume.remove(site.journal)", "pass", probes.rewrite_faults,
         redundant="the next opening finds the file not swapped and removes the journal",
     ),
     # J8: space before the commit point.
     Mutation(
         "J8", "space before the commit point",
-        Draft.publish, "self._reserve(grown)", "pass", planted.full_disk,
+        Commit.publish, "self._reserve(grown)", "pass", planted.full_disk,
     ),
     Mutation(
         "J8", "space only after the commit point",
-        Draft.publish,
+        Commit.publish,
         "        self._reserve(grown)",
         "        site.volume.rename(site.unsealed, site.journal); self._reserve(grown)",
         planted.full_disk, more=(("    site.volume.rename(site.unsealed, site.journal)\n", "    pass\n"),),
@@ -389,11 +389,11 @@ MUTATIONS: tuple[Mutation, ...] = (
     # J10: marks.
     Mutation(
         "J10", "mark",
-        Draft.perform, "self.target.set_mark(b\"%x\" % self.journal.salt)", "pass", probes.moved_away,
+        Commit.perform, "self.target.set_mark(b\"%x\" % self.journal.salt)", "pass", probes.moved_away,
     ),
     Mutation(
         "J10", "mark after the commit point",
-        Draft._edit_in_place, "    site.volume.sync_folder(site.state)",
+        Commit._edit_in_place, "    site.volume.sync_folder(site.state)",
         "    self.target.set_mark(b\"%x\" % self.journal.salt); site.volume.sync_folder(site.state)",
         probes.shift,
     ),

@@ -17,7 +17,7 @@ import pytest
 from insitu.core.columns import Block
 from insitu.core.policy import Policy
 from insitu.core.records import HEAD_BYTES
-from insitu.engine.commit import Draft
+from insitu.engine.commit import Commit
 from insitu.engine.execute import Executor
 from insitu.engine.journal import SLOTS, Journal
 from insitu.engine.recover import pending, recover
@@ -228,11 +228,11 @@ def _really_killed(folder: str) -> Site:
     with pytest.MonkeyPatch.context() as dying, pytest.raises(_Killed):
         dying.setattr(Executor, "run", die)
         with writing(site, _OVERWRITING, 0) as held:
-            draft = Draft(site, held.target, _OVERWRITING)
-            draft.journal.add_new(b"xyz")
-            draft.journal.add_splices(Block([3], [0, 3], [0, 3]))
-            draft.commit()
-    draft.journal.close()
+            commit = Commit(site, held.target, _OVERWRITING)
+            commit.journal.add_new(b"xyz")
+            commit.journal.add_splices(Block([3], [0, 3], [0, 3]))
+            commit.carry_out()
+    commit.journal.close()
     assert pending(site)
     return site
 
@@ -265,10 +265,10 @@ def open_folder() -> list[str]:
 def _rewriting(volume: SimulatedVolume, report: Callable[[int, int], None]) -> None:
     site, policy = Site.of(volume, PATH), Policy(history=3, planner="rewrite")
     with writing(site, policy, 0) as held:
-        draft = Draft(site, held.target, policy)
-        draft.journal.add_new(b"rewritten")
-        draft.journal.add_splices(Block([5], [0, 4], [0, 9]))
-        draft.commit(progress=report)
+        commit = Commit(site, held.target, policy)
+        commit.journal.add_new(b"rewritten")
+        commit.journal.add_splices(Block([5], [0, 4], [0, 9]))
+        commit.carry_out(progress=report)
 
 
 def changed_meanwhile() -> list[str]:

@@ -9,7 +9,7 @@ from insitu.core.facts import Facts
 from insitu.core.patch import Patch
 from insitu.core.policy import Policy
 from insitu.engine import together as engine
-from insitu.engine.commit import Draft
+from insitu.engine.commit import Commit
 from insitu.engine.recover import pending
 from insitu.engine.session import writing, writing_all
 from insitu.engine.site import Site
@@ -43,13 +43,13 @@ def together(volumes: Volume | Sequence[Volume], changes: Sequence[Change]) -> N
 
         def parts() -> Iterator[Part]:
             for index, one in held:
-                draft = Draft(sites[index], one.target, changes[index].policy)
-                with draft.filling() as journal:
+                commit = Commit(sites[index], one.target, changes[index].policy)
+                with commit.filling() as journal:
                     now = Snapshot(one.target, Generation.of(one.target.stat(), 0))
                     spool = Spool(journal, now, _no_source)
                     spool.add(changes[index].edits.splices)
                     spool.finish()
-                yield Part(draft)
+                yield Part(commit)
 
         engine.commit_together(parts())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from insitu.engine import recover, super_journal, together
 from insitu.engine import session as sessions
-from insitu.engine.commit import Draft
+from insitu.engine.commit import Commit
 from insitu.engine.super_journal import SuperJournal
 from insitu.engine.together import _Member
 from tests.crash import together_probes as probes
@@ -26,16 +26,16 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J11", "sync of the journal's name of a rewrite",
-        Draft.publish_swap, "self.site.volume.sync_folder(self.site.state)", "pass", probes.rewrites,
+        Commit.publish_swap, "self.site.volume.sync_folder(self.site.state)", "pass", probes.rewrites,
     ),
     Mutation(
         "J11", "check for changes before the commit",
-        together._prepared, "member.draft.refuse_if_moved(member.plan)", "pass",
+        together._prepared, "member.commit.refuse_if_moved(member.plan)", "pass",
         probes.changed_while_preparing,
     ),
     Mutation(
         "J11", "check that every participant sees the super-journal",
-        _Member.prepare, "check_in_sight(site, home, draft.journal.salt, draft.target.stat())", "pass",
+        _Member.prepare, "check_in_sight(site, home, commit.journal.salt, commit.target.stat())", "pass",
         probes.out_of_sight,
     ),
     Mutation(
@@ -63,12 +63,12 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J13", "the noted answer",
-        together.commit_together, "member.draft.journal.note(State.RUNNING, 0)", "pass", probes.overwrites,
+        together.commit_together, "member.commit.journal.note(State.RUNNING, 0)", "pass", probes.overwrites,
     ),
     Mutation(
         "J13", "sync of the noted answer",
-        together.commit_together, "member.draft.journal.note(State.RUNNING, 0)",
-        "member.draft.journal.note(State.RUNNING, 0, durable=False)", probes.overwrites,
+        together.commit_together, "member.commit.journal.note(State.RUNNING, 0)",
+        "member.commit.journal.note(State.RUNNING, 0, durable=False)", probes.overwrites,
     ),
     Mutation(
         "J13", "asking no more than once",
@@ -142,7 +142,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J13", "check for changes behind the commit",
-        _Member.carry_out, "if draft.moved(self.plan):", "if False:", probes.changed_after_the_commit,
+        _Member.carry_out, "if commit.moved(self.plan):", "if False:", probes.changed_after_the_commit,
     ),
     Mutation(
         "J13", "doubt where nobody may look",

@@ -12,7 +12,7 @@ from insitu.engine.recover import Force, pending, recover
 from insitu.engine.session import writing
 from insitu.engine.site import Site
 from insitu.errors import AccessError, InsituError, RecoveryNeededError, RequestError, StaleError
-from insitu.storage.base import Stat
+from insitu.storage.base import File, Stat
 from insitu.testing.crashes import explore
 from insitu.testing.faults import faults
 from insitu.testing.scenario import EITHER, OLD, Scenario, crash_points, recovered
@@ -237,10 +237,14 @@ def damaged() -> list[str]:
 
 def _put(volume: SimulatedVolume, path: str, data: bytes) -> None:
     file = volume.open(path, write=True)
+    _fill(file, data)
+    file.close()
+
+
+def _fill(file: File, data: bytes) -> None:
     file.resize(0)
     file.write(0, data)
     file.sync()
-    file.close()
 
 
 def foreign() -> list[str]:
@@ -288,13 +292,12 @@ def changed_while_preparing() -> list[str]:
     changes = _two("overwrite", "rewrite", 3)
     volume = SimulatedVolume({one.path: one.base for one in changes}, scenario("x", changes, (A, B)).facts)
     real, done = SimulatedVolume.sync_folder, []
+    opened = volume.open(A, write=True)  # before there is a lease on it
 
     def sync_folder(self: SimulatedVolume, path: str) -> None:
         real(self, path)
         if path == "/d/.insitu/a.d" and volume.stat("/d/.insitu/a.d/journal") and not done:
-            file = volume.open(A, write=True)
-            file.write(3, b"THEIRS")
-            file.close()
+            opened.write(3, b"THEIRS")
             done.append(path)
 
     with pytest.MonkeyPatch.context() as busy:
@@ -320,11 +323,12 @@ def _appended_to(planned: str) -> Iterator[str]:
     theirs = bases[second] + b"THEIRS" * 10
     volume = SimulatedVolume(bases, scenario("x", changes, (A, B)).facts)
     real = SimulatedVolume.remove
+    opened = volume.open(second, write=True)  # before there is a lease on it
 
     def remove(self: SimulatedVolume, path: str) -> None:
         real(self, path)
         if path.endswith(".committed"):
-            _put(self, second, theirs)
+            _fill(opened, theirs)
 
     with pytest.MonkeyPatch.context() as busy:
         busy.setattr(SimulatedVolume, "remove", remove)

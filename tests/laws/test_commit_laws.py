@@ -19,7 +19,8 @@ from insitu.core.pieces import Copy, Fill, Literal
 from insitu.core.policy import Policy
 from insitu.core.spans import Span
 from insitu.engine import commit, execute, history, journal, pools, spool, undo
-from insitu.engine.commit import Draft, Receipt
+from insitu.engine.commit import Commit
+from insitu.engine.receipt import Receipt
 from insitu.engine.session import generation, writing
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Snapshot
@@ -116,15 +117,15 @@ def contents(site: Site) -> bytes:
 def committed(site: Site, patch: Patch, policy: Policy) -> Receipt | None:
     """Commits a patch; None where it changes nothing."""
     with writing(site, policy, 1.0) as held:
-        draft = Draft(site, held.target, policy)
+        commit = Commit(site, held.target, policy)
         base = Snapshot(held.target, generation(site, held.target))
-        spooled = spool.Spool(draft.journal, base, lambda path: Held())
+        spooled = spool.Spool(commit.journal, base, lambda path: Held())
         spooled.add(patch.splices)
         spooled.finish()
-        if not draft.journal.splices.summary.places:
-            draft.discard()
+        if not commit.journal.splices.summary.places:
+            commit.discard()
             return None
-        return draft.commit()
+        return commit.carry_out()
 
 
 def undone(site: Site, policy: Policy) -> Receipt:

@@ -7,7 +7,7 @@ from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel, Progress
 from insitu.document import Document
 from insitu.engine import drafts as engine
-from insitu.engine.commit import Receipt
+from insitu.engine.receipt import Receipt
 from insitu.errors import StaleDraftError
 from insitu.views import draft_status as looking
 from insitu.views.draft import Drafting

@@ -12,7 +12,7 @@ from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel, Progress
 from insitu.core.spans import Span
 from insitu.document import Document
-from insitu.engine.commit import Receipt
+from insitu.engine.receipt import Receipt
 from insitu.views.edits import Edit, place
 from insitu.views.streaming import Preview, unchanged
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from insitu.api.mass import carry_out
 from insitu.api.opening import Path
-from insitu.engine.commit import Receipt
+from insitu.engine.receipt import Receipt
 
 if TYPE_CHECKING:
     from insitu.formats.csv_dialect import Dialect

@@ -12,7 +12,7 @@ from typing import Any
 from insitu.api.opening import LOCK_TIMEOUT_S, Path, site_of
 from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel, Progress
-from insitu.engine.commit import Receipt
+from insitu.engine.receipt import Receipt
 from insitu.views.replacing import Engine, Replace
 from insitu.views.streaming import MassEdit, Preview, Stream, streaming
 

@@ -10,9 +10,9 @@ from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel, Progress
 from insitu.engine import history as kept
 from insitu.engine import undo as reversal
-from insitu.engine.commit import Receipt
 from insitu.engine.history import Operation
 from insitu.engine.lock import locked
+from insitu.engine.receipt import Receipt
 from insitu.engine.recover import Force, Recovered
 from insitu.engine.recover import recover as finish
 from insitu.engine.session import writing

@@ -12,14 +12,13 @@ from insitu.api.opening import LOCK_TIMEOUT_S, Path, site_of
 from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel, Progress
 from insitu.document import Document
-from insitu.engine.commit import Receipt
 from insitu.engine.lock import Place, place_of
+from insitu.engine.receipt import Receipt
 from insitu.engine.session import Held, writing_all
 from insitu.engine.site import Site
 from insitu.engine.together import Part, TransactionReceipt, commit_together
 from insitu.errors import RequestError, StaleError
 from insitu.views.edits import Edit, place
-from insitu.views.pending import draft_pending
 from insitu.views.streaming import Preview
 
 # A commit that lost a race is tried again after a pause: others' commits take about a millisecond.
@@ -55,8 +54,8 @@ class Participant(Document):
         super().close()
 
     def part(self, held: Held) -> Part:
-        """What is pending, as a draft for the locked target."""
-        return draft_pending(self.site, self.policy, self._base, self.sequence, held, self._sources.open)
+        """What is pending, written as a commit of the locked target."""
+        return self._prepared(held)
 
     def committed(self, receipt: Receipt) -> Receipt:
         """Goes on from what the transaction committed."""
@@ -141,8 +140,8 @@ class Transaction:
                     order = [changed[index] for index, _ in held]
                     parts = (document.part(one) for document, (_, one) in zip(order, held, strict=True))
                     if len(order) == 1:
-                        draft, rebased_over = next(parts)
-                        made = [draft.commit(rebased_over=rebased_over, progress=progress, cancel=cancel)]
+                        commit, rebased_over = next(parts)
+                        made = [commit.carry_out(rebased_over=rebased_over, progress=progress, cancel=cancel)]
                     else:
                         name, made = commit_together(parts, progress, cancel)
                     by_document = dict(zip(order, made, strict=True))

@@ -18,7 +18,7 @@ from insitu.errors import ExpectationError
 if TYPE_CHECKING:
     from insitu.core.protocols import Cancel, Progress
     from insitu.core.replacements import Replacements
-    from insitu.engine.commit import Receipt
+    from insitu.engine.receipt import Receipt
     from insitu.views.streaming import MassEdit, Preview, Source
 
 # So many places are named in a preview: as many as its diff shows.

@@ -1,4 +1,4 @@
-"""The commit: from a written draft to a closed operation, in the one order that survives a crash.
+"""The commit: from an unsealed journal to a closed operation, in the one order that survives a crash.
 
 Before the commit point every failure leaves the old file and no trace. After it, in place, a failed write
 is rolled back while everything overwritten is saved; a failed sync, or a failure while data is being
@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from insitu.core.check import check
@@ -24,9 +24,10 @@ from insitu.core.spans import Span
 from insitu.engine.execute import Executor
 from insitu.engine.history import next_number, replaced, retain
 from insitu.engine.journal import Journal
-from insitu.engine.lease import Lease, Outcome
+from insitu.engine.lease import Lease
 from insitu.engine.medium import blaming_the_medium
 from insitu.engine.pools import PAYLOAD_BYTES, Repeat
+from insitu.engine.receipt import Receipt
 from insitu.engine.recover import retire, roll_back
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation
@@ -38,41 +39,8 @@ from insitu.storage.base import File, Stat
 HISTORY_SHARE = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """What a commit did."""
-
-    operation: int
-    """The operation's number in the file's history; 0 where nothing changed."""
-    before: Generation
-    after: Generation
-    plan: str
-    """Planner and form, as ``overwrite/atoms``."""
-    splices: int
-    size_before: int
-    size_after: int
-    bytes_read: int
-    bytes_written: int
-    seconds: float
-    lock_wait_s: float
-    rebased_over: tuple[int, ...] = ()
-    """Operations of others, committed since the document was opened, that this one was moved past."""
-    lease: Outcome = "not needed"
-    """Whether programs that know nothing of insitu could see old or new only while an in-place plan ran:
-    ``"held"``, they waited; ``"broken"``, the platform let them in before the end; or why they were not kept
-    waiting: ``"in use"``, ``"not allowed"``, ``"too long"``, ``"not supported"``. ``"not needed"``: nothing
-    was changed, or by a swap. What was refused and then made by a swap has its reason."""
-    padding_bytes: int = 0
-    """Bytes without meaning that were added so that the size changes by whole blocks (``padding=True``)."""
-
-    def as_dict(self) -> dict[str, object]:
-        """The receipt as plain values, for programs."""
-        values = asdict(self)
-        return {**values, "before": self.before.token, "after": self.after.token}
-
-
-class Draft:
-    """A journal being written for a locked target: splices and their bytes go in, a commit comes out.
+class Commit:
+    """One commit to a locked target: splices and their bytes flow into its journal, then it is carried out.
 
     Args:
         target: open for writing, locked, recovered.
@@ -135,7 +103,7 @@ class Draft:
 
     @contextmanager
     def filling(self) -> Iterator[Journal]:
-        """Lets the block write splices and their bytes; drops the draft if it cannot."""
+        """Lets the block write splices and their bytes; drops them if it cannot."""
         try:
             yield self.journal
         except BaseException as error:
@@ -145,17 +113,17 @@ class Draft:
             raise
 
     def discard(self) -> None:
-        """Drops the draft; the target was not touched."""
+        """Drops the journal; the target was not touched."""
         self._lease.release()
         self.journal.close()
         self.site.sweep()
         self.site.tidy()
 
     def choose(self) -> Choice:
-        """The plan that a commit would carry out."""
+        """The plan that would be carried out."""
         return plan_for(self.site, self.target, self.journal.splices, self.policy)
 
-    def commit(
+    def carry_out(
         self,
         *,
         replaced_unit: bytes | None = None,
@@ -163,7 +131,7 @@ class Draft:
         progress: Progress | None = None,
         cancel: Cancel | None = None,
     ) -> Receipt:
-        """Carries the draft out.
+        """Carries it out, and closes the journal.
 
         Args:
             replaced_unit: what every splice replaces, where it is the same for all (search and replace).

@@ -1,4 +1,4 @@
-"""The journal of one operation: a draft while it is written, open after the commit point, then history.
+"""The journal of one operation: unsealed while it is written, open after the commit point, then history.
 
 The file is a preamble, records, and, on atoms of their own, progress slots written in turn. All but
 the slots is durable before the file gets the name under which recovery looks for it (J1), so a journal
@@ -68,11 +68,11 @@ class Journal:
         self._slots_at = 0
         self._progress = Progress(0, State.RUNNING, 0)
 
-    # Writing the draft
+    # Writing, until it is sealed
 
     @classmethod
     def create(cls, volume: Volume, path: str, salt: int, header: Mapping[str, Any]) -> Journal:
-        """Starts a draft; nothing but the file's name reaches the disk until a MiB has gathered."""
+        """Starts a journal; nothing but the file's name reaches the disk until a MiB has gathered."""
         journal = cls(volume.open(path, write=True, create=True), salt)
         journal.header = header
         journal._append(Kind.HEADER, json.dumps(header).encode())
@@ -98,7 +98,7 @@ class Journal:
         self.covers.note(payload, self._append(Kind.COVERS, payload))
 
     def seal(self, plan: Mapping[str, Any], atom_bytes: int) -> None:
-        """Completes the draft and makes its contents durable; its name is the caller's to give (J1)."""
+        """Completes the journal and makes its contents durable; its name is the caller's to give (J1)."""
         self.plan = {**plan, "atom_bytes": atom_bytes}
         self._append(Kind.PLAN, json.dumps(self.plan).encode())
         self._slots_at = ceil(self._end, atom_bytes)

@@ -1,7 +1,7 @@
 """Recovery: what a crash left is found by the next opening that may write, and finished.
 
 what is found                          what is done
-a draft, a successor                   removed: they never came to a commit point
+an unsealed journal, a successor       removed: they never came to a commit point
 a journal that cannot be trusted       refused: nothing is touched, nothing is ignored
 a placed one, in the same boot         synced; becomes history
     a closed journal                       becomes history

@@ -154,15 +154,15 @@ def save(volume: Volume, path: str, data: bytes) -> None:
     Crash: nothing is synced: a power cut may leave the old index, the new one, or damage that ``load``
         recognizes.
     """
-    draft = path + ".new"
-    volume.remove(draft)
-    with closing(volume.open(draft, write=True, create=True)) as file:
+    unfinished = path + ".new"
+    volume.remove(unfinished)
+    with closing(volume.open(unfinished, write=True, create=True)) as file:
         try:
             file.write(0, data)
         except StorageError:
-            volume.remove(draft)
+            volume.remove(unfinished)
             raise
-    volume.rename(draft, path)
+    volume.rename(unfinished, path)
 
 
 def _sampled(count: int) -> list[int]:

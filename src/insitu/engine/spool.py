@@ -1,4 +1,4 @@
-"""The spool: splices of any number flow into a draft as columns, their bytes as a string."""
+"""The spool: splices of any number flow into a journal as columns, their bytes as a string."""
 
 from __future__ import annotations
 

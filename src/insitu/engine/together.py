@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 from insitu.core.plan import Plan
 from insitu.core.protocols import Cancel, Progress
 from insitu.core.records import State
-from insitu.engine.commit import Draft, Receipt
+from insitu.engine.commit import Commit
 from insitu.engine.medium import blaming_the_medium
+from insitu.engine.receipt import Receipt
 from insitu.engine.recover import foreign
 from insitu.engine.super_journal import Participant, SuperJournal, check_in_sight
 from insitu.errors import InsituError, StorageError
@@ -28,9 +29,9 @@ from insitu.storage.base import File, Stat
 
 
 class Part(NamedTuple):
-    """What a transaction does to one file: a written draft, and the operations it was moved past."""
+    """What a transaction does to one file: a written commit, and the operations it was moved past."""
 
-    draft: Draft
+    commit: Commit
     rebased_over: tuple[int, ...] = ()
 
 
@@ -71,7 +72,7 @@ def commit_together(
             with blaming_the_medium():
                 super_journal.sync()  # J12: from here on recovery runs forward, in every participant
                 for member in everyone:
-                    member.draft.journal.note(State.RUNNING, 0)  # J13: durable before that is forgotten
+                    member.commit.journal.note(State.RUNNING, 0)  # J13: durable before that is forgotten
         except StorageError as error:
             error.file_state = "awaiting recovery"
             raise
@@ -91,12 +92,14 @@ def _prepared(
             everyone.append(members.enter_context(closing(_Member(part))))
         for member in everyone:
             member.plan_it(cancel)
-        super_journal = SuperJournal.new(everyone[0].draft.site)
-        super_journal.write([Participant(one.draft.site, one.draft.journal.salt) for one in everyone])  # J11
+        super_journal = SuperJournal.new(everyone[0].commit.site)
+        super_journal.write(
+            [Participant(one.commit.site, one.commit.journal.salt) for one in everyone]
+        )  # J11
         for member in everyone:
             member.prepare(super_journal, progress)
         for member in everyone:
-            member.draft.refuse_if_moved(member.plan)
+            member.commit.refuse_if_moved(member.plan)
         super_journal.commit()
     except BaseException as error:
         committed = super_journal is not None and super_journal.committed
@@ -129,7 +132,7 @@ def _carried_out(everyone: Sequence[_Member], progress: Progress | None) -> list
         try:
             receipts[index] = member.carry_out(progress)
         except StorageError as error:
-            failures[member.draft.site.path] = error
+            failures[member.commit.site.path] = error
     if not failures:
         return [receipts[index] for index in range(len(everyone))]
     states = {path: failure.file_state for path, failure in failures.items()}
@@ -150,28 +153,28 @@ class _Member:
     _new: File | None = None
 
     @property
-    def draft(self) -> Draft:
-        return self.part.draft
+    def commit(self) -> Commit:
+        return self.part.commit
 
     def plan_it(self, cancel: Cancel | None) -> None:
-        self.plan, self._kept = self.draft.planned(None, cancel)
+        self.plan, self._kept = self.commit.planned(None, cancel)
 
     def prepare(self, home: SuperJournal, progress: Progress | None) -> None:
         """Makes the journal durable under its name, and all that the commit needs besides it."""
-        draft, site = self.draft, self.draft.site
-        check_in_sight(site, home, draft.journal.salt, draft.target.stat())
+        commit, site = self.commit, self.commit.site
+        check_in_sight(site, home, commit.journal.salt, commit.target.stat())
         pointer: dict[str, Any] = {"super": home.pointer(site)}
         if self.plan.swaps:
-            self._new = draft.build(self.plan, progress)
-            draft.publish_swap(self.plan, self._kept, self._new, **pointer)
+            self._new = commit.build(self.plan, progress)
+            commit.publish_swap(self.plan, self._kept, self._new, **pointer)
         else:
-            self._marked = draft.publish(self.plan, self._kept, **pointer)
+            self._marked = commit.publish(self.plan, self._kept, **pointer)
             site.volume.sync_folder(site.state)  # J11
 
     def withdraw(self) -> None:
         """Takes back what was prepared; the target was not touched."""
-        site = self.draft.site
-        self.draft.give_back()
+        site = self.commit.site
+        self.commit.give_back()
         if site.volume.stat(site.journal) is not None:
             site.volume.remove(site.journal)
             site.volume.sync_folder(site.state)  # J14: before the super-journal goes
@@ -180,34 +183,34 @@ class _Member:
 
     def carry_out(self, progress: Progress | None) -> Receipt:
         """Makes the file new; a failure leaves that to recovery."""
-        draft = self.draft
+        commit = self.commit
         try:
             with blaming_the_medium():
-                if draft.moved(self.plan):
+                if commit.moved(self.plan):
                     raise foreign(
-                        draft.site, "it was changed after the transaction it is part of was committed"
+                        commit.site, "it was changed after the transaction it is part of was committed"
                     )
                 after = self._swap(self._new) if self._new is not None else self._run(progress)
         except StorageError as error:
             if error.file_state != "new":
                 error.file_state = "awaiting recovery"
             raise
-        return draft.receipt(self.plan, after, self.part.rebased_over)
+        return commit.receipt(self.plan, after, self.part.rebased_over)
 
     def _run(self, progress: Progress | None) -> Stat:
-        self.draft.perform(self.plan, self._marked, progress)
-        return self.draft.retire(self.draft.target)
+        self.commit.perform(self.plan, self._marked, progress)
+        return self.commit.retire(self.commit.target)
 
     def _swap(self, new: File) -> Stat:
-        site = self.draft.site
+        site = self.commit.site
         site.volume.rename(site.successor, site.path)
         site.volume.sync_folder(site.folder)  # J7
-        after = self.draft.retire(new)
+        after = self.commit.retire(new)
         self._new = None
-        self.draft.swapped(new)
+        self.commit.swapped(new)
         return after
 
     def close(self) -> None:
-        self.draft.close()
+        self.commit.close()
         if self._new is not None:
             self._new.close()

@@ -6,9 +6,10 @@ from insitu.core.columns import Splices
 from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel, Progress
 from insitu.core.spans import Span
-from insitu.engine.commit import Draft, Receipt
+from insitu.engine.commit import Commit
 from insitu.engine.history import chained, check_written, moved_past, opened, operations, since, stacks
 from insitu.engine.journal import Journal
+from insitu.engine.receipt import Receipt
 from insitu.engine.site import Site
 from insitu.errors import UndoError
 from insitu.storage.base import File
@@ -76,14 +77,14 @@ def _reverse(
         splices = _moved_to_now(site, journal, number)
         _check_size(site, target, number, splices)
         check_written(journal, splices, target)
-        draft = Draft(site, target, policy, kind=kind, of=number, lock_wait_s=lock_wait_s)
-        with draft.filling() as inverse:
+        commit = Commit(site, target, policy, kind=kind, of=number, lock_wait_s=lock_wait_s)
+        with commit.filling() as inverse:
             for block in splices.blocks():
                 inverse.add_splices(block)
             for data in journal.replaced():
                 inverse.add_new(data)
         unit = journal.new.uniform if journal.new.size else None
-        return draft.commit(replaced_unit=unit, progress=progress, cancel=cancel)
+        return commit.carry_out(replaced_unit=unit, progress=progress, cancel=cancel)
 
 
 def _moved_to_now(site: Site, journal: Journal, number: int) -> Splices:

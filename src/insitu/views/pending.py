@@ -11,10 +11,10 @@ from insitu.core.patch import Splice
 from insitu.core.pieces import Copy, Piece
 from insitu.core.plan import Choice
 from insitu.core.policy import Policy
-from insitu.core.protocols import Cancel, Progress, Reader
+from insitu.core.protocols import Reader
 from insitu.core.sequence import Sequence
 from insitu.core.spans import Span
-from insitu.engine.commit import Draft, Receipt, plan_for
+from insitu.engine.commit import Commit, plan_for
 from insitu.engine.history import chained, opened
 from insitu.engine.session import Held, snapshot
 from insitu.engine.site import Site
@@ -59,32 +59,7 @@ def plan_pending(site: Site, target: File, sequence: Sequence, policy: Policy) -
     return plan_for(site, target, Splices.of(sequence.base_size, block_of(triples)), policy)
 
 
-def commit_pending(
-    site: Site,
-    policy: Policy,
-    base: Snapshot,
-    sequence: Sequence,
-    held: Held,
-    open_source: Callable[[str], Reader],
-    progress: Progress | None = None,
-    cancel: Cancel | None = None,
-    *,
-    draft_id: str = "",
-) -> Receipt:
-    """Commits pending edits over ``base`` to a locked target.
-
-    Args:
-        draft_id: of the draft that they are, which is removed with the commit.
-
-    Raises:
-        StaleError: the target is not what ``base`` was, and the way from there is not ours, or touches
-            the same bytes. The file keeps the others' changes; the pending edits are still there.
-    """
-    draft, rebased_over = draft_pending(site, policy, base, sequence, held, open_source, draft_id=draft_id)
-    return draft.commit(rebased_over=rebased_over, progress=progress, cancel=cancel)
-
-
-def draft_pending(
+def prepared(
     site: Site,
     policy: Policy,
     base: Snapshot,
@@ -94,22 +69,26 @@ def draft_pending(
     *,
     draft_id: str = "",
 ) -> Part:
-    """Writes pending edits over ``base`` as a draft for a locked target.
+    """Writes pending edits over ``base`` as a commit of a locked target, to be carried out.
+
+    Args:
+        draft_id: of the draft that they are, which is removed with the commit.
 
     Raises:
-        StaleError: as ``commit_pending``.
+        StaleError: the target is not what ``base`` was, and the way from there is not ours, or touches
+            the same bytes. The file keeps the others' changes; the pending edits are still there.
     """
     numbers = _since(site, base.generation, held.target)
-    draft = Draft(
+    commit = Commit(
         site, held.target, policy, draft=draft_id, lock_wait_s=held.lock_wait_s, keep=held.go_on_with
     )
-    with draft.filling() as journal:
+    with commit.filling() as journal:
         now = Snapshot(held.target, Generation.of(held.target.stat(), 0))
         spool = Spool(journal, now, open_source)
         spool.add(rebased(site, numbers, sequence.splices()))
         spool.finish()
-    draft.padding_bytes = spool.padding_bytes
-    return Part(draft, tuple(numbers))
+    commit.padding_bytes = spool.padding_bytes
+    return Part(commit, tuple(numbers))
 
 
 def _since(site: Site, generation: Generation, target: File) -> list[int]:

@@ -16,7 +16,8 @@ from insitu.core.plan import Choice
 from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel, Progress, Reader
 from insitu.core.replacements import Replacements, Uniform, gathered
-from insitu.engine.commit import Draft, Receipt
+from insitu.engine.commit import Commit
+from insitu.engine.receipt import Receipt
 from insitu.engine.session import generation, writing
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation, Snapshot
@@ -76,52 +77,52 @@ def unchanged(generation: Generation) -> Receipt:
 
 
 class Stream:
-    """A locked file and the draft that a mass edit flows into; then committed, or previewed and dropped."""
+    """A locked file and the commit that a mass edit flows into: carried out, or previewed and dropped."""
 
-    def __init__(self, draft: Draft, base: Snapshot, text: Encoding) -> None:
-        self._draft = draft
+    def __init__(self, commit: Commit, base: Snapshot, text: Encoding) -> None:
+        self._commit = commit
         self.base = base
         self.text = text
-        self._spool = Spool(draft.journal, base, _no_source)
+        self._spool = Spool(commit.journal, base, _no_source)
         self._olds: set[bytes | None] = set()
 
     @property
     def source(self) -> Source:
         """What the mass edit reads."""
-        return Source(self.base, self.text, self._draft.site.path)
+        return Source(self.base, self.text, self._commit.site.path)
 
     @property
     def count(self) -> int:
         """How many places change, once all was spooled."""
-        return self._draft.journal.splices.summary.places
+        return self._commit.journal.splices.summary.places
 
     def spool(self, batches: Iterable[Replacements]) -> None:
-        """Takes in all batches; the draft is dropped if one cannot be made."""
-        with self._draft.filling():
+        """Takes in all batches; nothing is kept if one cannot be made."""
+        with self._commit.filling():
             for batch in gathered(batches):
                 self._olds.add(batch.old if isinstance(batch, Uniform) else None)
                 self._spool.add_batch(batch)
             self._spool.finish()
 
     def commit(self, *, progress: Progress | None = None, cancel: Cancel | None = None) -> Receipt:
-        """Makes the changes. Arguments as ``Draft.commit``."""
+        """Makes the changes. Arguments as ``Commit.carry_out``."""
         if not self.count:
-            self._draft.discard()
+            self._commit.discard()
             return unchanged(self.base.generation)
         (unit,) = self._olds if len(self._olds) == 1 else (None,)
-        return self._draft.commit(replaced_unit=unit, progress=progress, cancel=cancel)
+        return self._commit.carry_out(replaced_unit=unit, progress=progress, cancel=cancel)
 
     def preview(self) -> Preview:
-        """What ``commit`` would do; the draft is dropped and the file not touched."""
+        """What ``commit`` would do; what was spooled is dropped and the file not touched."""
         try:
-            journal = self._draft.journal
+            journal = self._commit.journal
             if not self.count:
                 return Preview(None, "", 0)
             after = Rendered(self.base, journal.splices, journal.new)
-            diff = unified(self.base, after, changes_of(journal.splices), self._draft.site.path)
-            return Preview(self._draft.choose(), diff, self.count)
+            diff = unified(self.base, after, changes_of(journal.splices), self._commit.site.path)
+            return Preview(self._commit.choose(), diff, self.count)
         finally:
-            self._draft.discard()
+            self._commit.discard()
 
 
 @contextmanager
@@ -132,17 +133,17 @@ def streaming(
     cancel: Cancel | None = None,
     encoding: str | None = None,
 ) -> Iterator[Stream]:
-    """Locks a file and begins a draft; the block spools, then commits or previews.
+    """Locks a file and begins a commit; the block spools, then commits or previews.
 
     Args:
         encoding: codec of the file's text; None means as it seems.
 
-    Cost: memory for two batches; the draft on disk holds the columns.
+    Cost: memory for two batches; the journal on disk holds the columns.
     """
     with writing(site, policy, lock_timeout_s, cancel) as held:
         base = Snapshot(held.target, generation(site, held.target))
         text = encoding_of(base) if encoding is None else named_encoding(base, encoding)
-        yield Stream(Draft(site, held.target, policy, lock_wait_s=held.lock_wait_s), base, text)
+        yield Stream(Commit(site, held.target, policy, lock_wait_s=held.lock_wait_s), base, text)
 
 
 def _no_source(path: str) -> Reader:

@@ -15,7 +15,7 @@ import msgspec
 
 from insitu.core.spans import Span
 from insitu.document import Document
-from insitu.engine.commit import Receipt
+from insitu.engine.receipt import Receipt
 from insitu.errors import SpanError
 from insitu.workspace.call import Call
 from insitu.workspace.described import version_of

@@ -15,8 +15,8 @@ from insitu.api.opening import Mode, create, open
 from insitu.api.transactions import Transaction
 from insitu.core.protocols import Cancel
 from insitu.document import Document
-from insitu.engine.commit import Receipt
 from insitu.engine.history import Operation, stacks
+from insitu.engine.receipt import Receipt
 from insitu.errors import (
     CancelledError,
     ExistingFileError,

@@ -10,7 +10,8 @@ from insitu.core.pieces import Literal
 from insitu.core.policy import Policy
 from insitu.core.spans import Span
 from insitu.engine import history, undo
-from insitu.engine.commit import Draft, Receipt
+from insitu.engine.commit import Commit
+from insitu.engine.receipt import Receipt
 from insitu.engine.session import generation, snapshot, writing
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation, Snapshot
@@ -37,11 +38,11 @@ def contents(site: Site) -> bytes:
 
 def edit(site: Site, start: int, stop: int, new: bytes, policy: Policy = Policy()) -> Receipt:  # noqa: B008
     with writing(site, policy, 0) as held:
-        draft = Draft(site, held.target, policy)
-        spool = Spool(draft.journal, Snapshot(held.target, generation(site, held.target)), lambda path: None)
+        commit = Commit(site, held.target, policy)
+        spool = Spool(commit.journal, Snapshot(held.target, generation(site, held.target)), lambda path: None)
         spool.add([Splice(Span(start, stop), (Literal(new),))])
         spool.finish()
-        return draft.commit()
+        return commit.carry_out()
 
 
 def back(site: Site, number: int | None = None) -> Receipt:

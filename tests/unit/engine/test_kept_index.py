@@ -21,10 +21,11 @@ from insitu.core.patch import Splice
 from insitu.core.pieces import Fill, Literal
 from insitu.core.policy import Policy
 from insitu.core.spans import Span
-from insitu.engine.commit import Draft, Receipt
+from insitu.engine.commit import Commit
 from insitu.engine.granules import GRANULE_BYTES
 from insitu.engine.index import LINES_LAYOUT, LineIndex
 from insitu.engine.kept_index import Change, coarse, composed, line_index, moved
+from insitu.engine.receipt import Receipt
 from insitu.engine.session import snapshot, writing
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation, Snapshot
@@ -55,15 +56,15 @@ def tick() -> None:
 def commit(site: Site, *edits: tuple[int, int, bytes | Fill], policy: Policy = KEEPING) -> Receipt:
     """Commits one patch of ours; then waits a tick."""
     with writing(site, policy, 5.0) as held:
-        draft = Draft(site, held.target, policy)
+        commit = Commit(site, held.target, policy)
         base = Snapshot(held.target, Generation.of(held.target.stat(), 0))
-        spool = Spool(draft.journal, base, lambda _path: base)
+        spool = Spool(commit.journal, base, lambda _path: base)
         spool.add(
             Splice(Span(start, stop), (Literal(new) if isinstance(new, bytes) else new,))
             for start, stop, new in edits
         )
         spool.finish()
-        receipt = draft.commit()
+        receipt = commit.carry_out()
     tick()
     return receipt
 
@@ -190,15 +191,15 @@ def test_what_was_appended_after_an_operation_is_added(kept: Kept, no_build: Cal
 def test_what_a_stranger_appended_during_a_commit_is_counted(kept: Kept) -> None:
     kept.index()
     with writing(kept.site, KEEPING, 5.0) as held:
-        draft = Draft(kept.site, held.target, Policy(planner="overwrite"))
-        draft.journal.add_splices(block_of([(100, 101, 1)]))
-        draft.journal.add_new(b"\n")
+        commit = Commit(kept.site, held.target, Policy(planner="overwrite"))
+        commit.journal.add_splices(block_of([(100, 101, 1)]))
+        commit.journal.add_new(b"\n")
 
         def append(_done: int, _size: int) -> None:
             with kept.path.open("ab") as log:
                 log.write(b"more\n")
 
-        draft.commit(progress=append)
+        commit.carry_out(progress=append)
     tick()
     assert kept.path.stat().st_size > SIZE
     kept.check(kept.index())

@@ -15,7 +15,7 @@ from insitu.core.patch import Splice
 from insitu.core.pieces import Literal
 from insitu.core.policy import Policy
 from insitu.core.spans import Span
-from insitu.engine.commit import Draft
+from insitu.engine.commit import Commit
 from insitu.engine.recover import recover
 from insitu.engine.session import generation, writing
 from insitu.engine.site import Site
@@ -32,18 +32,18 @@ def half_way(path: Path, planner: str, start: int, stop: int, new: bytes) -> Ite
     """A commit whose journal is durable; the target is spoiled where it may be; finished at the end."""
     site, policy = Site.of(local_volume(), str(path)), Policy(planner=planner)
     with writing(site, policy, 0) as held:
-        draft = Draft(site, held.target, policy)
-        spool = Spool(draft.journal, Snapshot(held.target, generation(site, held.target)), lambda path: None)
+        commit = Commit(site, held.target, policy)
+        spool = Spool(commit.journal, Snapshot(held.target, generation(site, held.target)), lambda path: None)
         spool.add([Splice(Span(start, stop), (Literal(new),))])
         spool.finish()
-        plan, kept = draft.planned(None, None)
-        draft.publish(plan, kept)
-        for cover in draft.journal.covers:
+        plan, kept = commit.planned(None, None)
+        commit.publish(plan, kept)
+        for cover in commit.journal.covers:
             held.target.write(cover.start, b"?" * cover.size)
         yield
-        for cover in draft.journal.covers:
-            held.target.write(cover.start, draft.journal.covers.read(cover))
-        draft.journal.close()
+        for cover in commit.journal.covers:
+            held.target.write(cover.start, commit.journal.covers.read(cover))
+        commit.journal.close()
         recover(site, held.target)
 
 
@@ -107,15 +107,15 @@ def test_a_commit_that_was_waited_for_and_is_not_made_is_forgotten(path: Path) -
     with insitu.open(path, "r", lock_timeout_s=0) as doc:
         insitu.delete(path, 100, 200)
         with writing(site, policy, 0) as held:
-            draft = Draft(site, held.target, policy)
-            with draft.filling() as journal:
+            commit = Commit(site, held.target, policy)
+            with commit.filling() as journal:
                 Spool(journal, Snapshot(held.target, generation(site, held.target)), lambda path: None).add(
                     [Splice(Span(7, 7), (Literal(b"inserted"),))]
                 )
-            plan, kept = draft.planned(None, None)
-            draft.publish(plan, kept)
+            plan, kept = commit.planned(None, None)
+            commit.publish(plan, kept)
             with pytest.raises(LockedError):
                 doc.read(0, 10)
             site.volume.remove(site.journal)
-            draft.close()
+            commit.close()
         assert doc[:] == BASE
