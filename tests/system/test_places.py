@@ -261,16 +261,7 @@ def test_a_file_in_the_root_of_a_file_system(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.root
-@pytest.mark.parametrize(
-    "where",
-    [
-        pytest.param(
-            "same file system",
-            marks=pytest.mark.xfail(reason="a mount within one file system shows in no status of the file"),
-        ),
-        "another file system",
-    ],
-)
+@pytest.mark.parametrize("where", ["same file system", "another file system"])
 def test_a_file_mounted_over_a_file_is_edited_in_place_and_not_swapped(tmp_path: Path, where: str) -> None:
     outside = Path("/dev/shm") if where == "another file system" else tmp_path
     inner = outside / f"insitu-test-{os.getpid()}"

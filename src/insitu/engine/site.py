@@ -133,9 +133,8 @@ class Site:
         return Facts(block_bytes=facts.block_bytes, atom_bytes=facts.atom_bytes, overwrite_allocates=True)
 
     def mounted(self) -> bool:
-        """Whether a file of another file system is mounted over the path, as containers do."""
-        file, folder = self.volume.stat(self.path), self.volume.stat(self.folder)
-        return file is not None and folder is not None and file.device != folder.device
+        """Whether a file is mounted over the path by itself, as containers do."""
+        return self.volume.mounted(self.path)
 
     def open(self, *, write: bool = False) -> File:
         """Opens the target."""

@@ -242,6 +242,10 @@ class Volume(Protocol):
         """Status of what the path names (links followed); None where there is nothing."""
         ...
 
+    def mounted(self, path: str) -> bool:
+        """Whether a file is mounted over the path by itself, as containers do; False where there is none."""
+        ...
+
     def resolve(self, path: str) -> str:
         """The absolute path with every symbolic link followed."""
         ...

@@ -299,6 +299,20 @@ class LinuxVolume(PortableVolume):
         except (OSError, ValueError, InsituError):
             return NoQueue()
 
+    def mounted(self, path: str) -> bool:
+        """Whether a file, of whatever file system, is mounted over the path by itself."""
+        try:
+            descriptor = self._opened(path, os.O_PATH | os.O_CLOEXEC, 0)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except (OSError, ValueError) as error:
+            raise failure(error, "look at", path) from error
+        try:
+            known = calls.is_mount_root(descriptor)
+        finally:
+            os.close(descriptor)
+        return super().mounted(path) if known is None else known
+
     def facts(self, folder: str) -> Facts:
         """What the storage under ``folder`` can do.
 

@@ -29,8 +29,11 @@ _CLONE_RANGE_FIELDS: Final = struct.Struct("=qQQQ")
 _AT_EMPTY_PATH: Final = 0x1000
 _STATX_BTIME: Final = 0x800
 _STATX_MOUNT: Final = 0x1000
+_STATX_MOUNT_ROOT: Final = 0x2000  # among the attributes
 _STATX_BYTES: Final = 256  # fixed by the kernel
 _STATX_MASK: Final = struct.Struct("=I")
+_STATX_ATTRIBUTES_AT: Final = 8
+_STATX_ATTRIBUTES_KNOWN_AT: Final = 56
 _STATX_BTIME_AT: Final = 80
 _STATX_MOUNT_AT: Final = 144
 _STATX_TIME: Final = struct.Struct("=qI")
@@ -159,12 +162,23 @@ def mount_id(descriptor: int) -> int:
     return 0 if buffer is None else int(_STATX_ID.unpack_from(buffer, _STATX_MOUNT_AT)[0])
 
 
+def is_mount_root(descriptor: int) -> bool | None:
+    """Whether the file itself is mounted where it was opened; None where nobody tells (before Linux 5.8)."""
+    buffer = _extended_status(descriptor, 0)
+    if buffer is None:
+        return None
+    known, attributes = (
+        int(_STATX_ID.unpack_from(buffer, at)[0]) for at in (_STATX_ATTRIBUTES_KNOWN_AT, _STATX_ATTRIBUTES_AT)
+    )
+    return bool(attributes & _STATX_MOUNT_ROOT) if known & _STATX_MOUNT_ROOT else None
+
+
 def _extended_status(descriptor: int, field: int) -> ctypes.Array[ctypes.c_char] | None:
-    """The answer of statx(2) for an open file, if it has the field."""
+    """The answer of statx(2) for an open file, if it has the field (0: in any case)."""
     buffer = ctypes.create_string_buffer(_STATX_BYTES)
     if _statx is None or _statx(descriptor, b"", _AT_EMPTY_PATH, field, buffer) != 0:
         return None
-    return buffer if _STATX_MASK.unpack_from(buffer)[0] & field else None
+    return buffer if _STATX_MASK.unpack_from(buffer)[0] & field == field else None
 
 
 def open_beneath(folder: int, path: str, flags: int, mode: int, resolve: int) -> int:

@@ -297,6 +297,10 @@ class MemoryVolume:
         path = _absolute(path)
         return _stat(self._files[path]) if path in self._files else self._folders.get(path)
 
+    def mounted(self, path: str) -> bool:
+        """False: nothing is mounted here."""
+        return False
+
     def resolve(self, path: str) -> str:
         """The absolute path; its folder must be there."""
         path = _absolute(path)

@@ -91,6 +91,11 @@ class PortableVolume:
         except (OSError, ValueError) as error:
             raise failure(error, "look at", path) from error
 
+    def mounted(self, path: str) -> bool:
+        """Whether a file of another file system than its folder's is mounted over the path."""
+        file, folder = self.stat(path), self.stat(os.path.dirname(path))
+        return file is not None and folder is not None and file.device != folder.device
+
     def resolve(self, path: str) -> str:
         """The absolute path with every symbolic link followed; the last name need not exist.
 

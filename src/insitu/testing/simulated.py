@@ -291,6 +291,10 @@ class SimulatedVolume:
         changed = inode.changed * 1000
         return Stat(inode.size, changed, changed, 1, inode.number, 0o100000 | mode, uid, gid, links)
 
+    def mounted(self, path: str) -> bool:
+        """False: nothing is mounted here."""
+        return False
+
     def resolve(self, path: str) -> str:
         """The absolute path; its folder must be there. There are no links here."""
         parts = path_parts(path)

@@ -219,6 +219,7 @@ class StorageContract(LockingContract):
         with pytest.raises(FileKindError):
             volume.open(folder)
         assert volume.stat(folder + "/missing") is None
+        assert not volume.mounted(folder + "/missing") and not volume.mounted(folder + "/missing/file")
 
     def test_paths_that_cannot_be_are_refused(self, volume: Volume, folder: str) -> None:
         path = folder + "/a\0b"
@@ -236,6 +237,7 @@ class StorageContract(LockingContract):
     def test_a_path_resolves_to_its_plain_form(self, volume: Volume, folder: str, file: File) -> None:
         name = file.path.rpartition("/")[2]
         assert volume.resolve(f"{folder}/./{name}") == volume.resolve(file.path)
+        assert not volume.mounted(volume.resolve(file.path))
         assert volume.resolve(folder + "/new") == volume.resolve(folder).rstrip("/") + "/new"
         with pytest.raises(MissingFileError):
             volume.resolve(folder + "/missing/new")

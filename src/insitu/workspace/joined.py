@@ -32,6 +32,10 @@ class JoinedVolume:
         """Status of what the path names; None where there is nothing."""
         return self._of(path).stat(path)
 
+    def mounted(self, path: str) -> bool:
+        """Whether a file is mounted over the path by itself."""
+        return self._of(path).mounted(path)
+
     def resolve(self, path: str) -> str:
         """The absolute path with every symbolic link followed."""
         return self._of(path).resolve(path)
