@@ -195,6 +195,20 @@ MUTATIONS: tuple[Mutation, ...] = (
         "J3", "rights of the state folder",
         Site.trusts, " or status.mode & _WRITABLE_BY_OTHERS", "", planted.open_folder,
     ),
+    # J17: what a journal says makes sense, and is not history yet. tests/fuzz looks for the rest.
+    Mutation(
+        "J17", "an operation that is history",
+        recover._check_number, "number <= latest", "False", planted.stale_journal,
+    ),
+    Mutation(
+        "J17", "a move that was made",
+        recover._check_begun, "not begins or", "True or", planted.stale_move,
+    ),
+    Mutation(
+        "J3", "a journal of another file",
+        recover._check_identity, "(was.inode, was.birth_ns) != (now.inode, now.birth_ns) or", "",
+        planted.journal_of_another,
+    ),
     # J4: a segment's writes before its checkpoint; a failed sync is never believed later.
     Mutation(
         "J4", "sync of a segment before its checkpoint",

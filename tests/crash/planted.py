@@ -211,6 +211,64 @@ def planted_journal() -> list[str]:
     return problems
 
 
+def stale_journal() -> list[str]:
+    """A whole journal of an operation that is history by now, put back as if it were open."""
+    volume = SimulatedVolume({PATH: BASE}, ABLE)
+    first = patch(BASE, (3, 6, b"1st"))
+    commit(volume, first, _OVERWRITING)
+    commit(volume, patch(first.apply(BASE), (3, 6, b"2nd")), _OVERWRITING)
+    site = Site.of(volume, PATH)
+    problems = []
+    for number in site.operations():
+        for slots in ("closed", "none"):
+            found = SimulatedVolume.thawed(volume.freeze())
+            _plant(found, site.journal, found.contents()[site.operation(number)], slots == "none")
+            before = found.contents()
+            what = f"operation {number} of 2, slots {slots}"
+            problems += _refuses(found, RecoveryNeededError, what)
+            if found.contents() != before:
+                problems.append(f"{what}: the history was touched")
+    return problems
+
+
+def stale_move() -> list[str]:
+    """The journal of a move that was finished without history, put back from before its first step."""
+    made = scenario("move", BASE, patch(BASE, (5, 5, b"+++")), policy=Policy(history=0, planner="shift"))
+    points, _ = crash_points(made.start(), made.run)
+    opened = next(left_by(point, Kill()) for point in points if point.call == "set_mark")
+    volume = SimulatedVolume.thawed(points[-1].state)
+    site = Site.of(volume, PATH)
+    site.prepare(site.status())
+    _plant(volume, site.journal, opened.contents()[site.journal], unstarted=False)
+    return _refuses(volume, RecoveryNeededError, "a move that was made")
+
+
+def journal_of_another() -> list[str]:
+    """The whole journal of another file, put where that of this one would lie."""
+    volume = SimulatedVolume.thawed(killed())
+    other = Site.of(volume, "/d/other")
+    _plant(volume, other.path, BASE, unstarted=False)
+    other.prepare(other.status())
+    _plant(volume, other.journal, volume.contents()[Site.of(volume, PATH).journal], unstarted=False)
+    try:
+        with writing(other, Policy(), 0):
+            pass
+    except RecoveryNeededError:
+        touched = volume.contents()[other.path] != BASE
+        return ["the journal of another file was carried out"] if touched else []
+    return ["the journal of another file was believed"]
+
+
+def _plant(volume: SimulatedVolume, path: str, data: bytes, unstarted: bool) -> None:
+    """Makes a file of these bytes; ``unstarted`` takes the slots of a journal away."""
+    file = volume.open(path, create=True)
+    file.write(0, data)
+    if unstarted:
+        file.write(Journal.load(file)._slots_at, bytes(SLOTS * 64))
+    file.close()
+    volume.settle()
+
+
 class _Killed(BaseException):
     """Ends a commit without any of its handlers for errors."""
 

@@ -1,4 +1,4 @@
-"""The crash protocol, taken apart: without any one sync, order or check of J1 to J16 the engine goes wrong.
+"""The crash protocol, taken apart: without any one sync, order or check of J1 to J17 the engine goes wrong.
 
 Each probe first finds nothing wrong with the real engine; then the mutated one must be found wrong, but for
 the mutations that the table calls redundant, with the reason.

@@ -121,9 +121,17 @@ def pack_block(block: Block) -> bytes:
 
 
 def unpack_block(payload: bytes | memoryview) -> Block:
-    """The splices of a block that ``pack_block`` made."""
+    """The splices of a block that ``pack_block`` made.
+
+    Raises:
+        ValueError: it did not make this.
+    """
+    if len(payload) < _COLUMNS.size:
+        raise ValueError("a block without its head")
     count, old, new, old_stride, new_stride, even = _COLUMNS.unpack_from(payload)
     view = memoryview(payload)[_COLUMNS.size :]
+    if len(view) != (count * 8 if even else count * 24 + 16):
+        raise ValueError("a block without its columns")
     starts = array("q")
     starts.frombytes(view[: count * 8])
     if even:

@@ -226,7 +226,6 @@ class Commit:
         return "pool"
 
     def _sealed_plan(self, plan: Plan, kept: str, **facts: Any) -> dict[str, Any]:
-        summary = self.journal.splices.summary
         return {
             "planner": plan.planner,
             "form": plan.form,
@@ -234,7 +233,6 @@ class Commit:
             "swaps": plan.swaps,
             "old": kept,
             "history": self.policy.history > 0,
-            "summary": summary._asdict(),
             **({"draft": self._draft} if self._draft else {}),
             **facts,
         }

@@ -17,6 +17,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate, chain
+from operator import le
 from typing import Final, NamedTuple
 
 from insitu.core.columns import Block
@@ -116,6 +117,12 @@ class Granules:
         starts = range(0, len(self.sizes), _FAN)
         for sums, column in ((self._offsets, self.sizes), (self._ends, self.counts)):
             sums[1:] = array("q", accumulate(sum(column[i : i + _FAN]) for i in starts))
+
+    @property
+    def sound(self) -> bool:
+        """Whether these can be granules at all; false of what somebody made up."""
+        sizes = all(0 < size <= self.granule_bytes for size in self.sizes)
+        return sizes and all(map(le, self.counts, self.sizes))
 
     @property
     def size(self) -> int:

@@ -11,7 +11,7 @@ from operator import sub
 from insitu.core.columns import NO_SPLICES, Block, Head, Splices, summarize, vector
 from insitu.core.records import State as Standing
 from insitu.core.spans import Span
-from insitu.engine.journal import Journal
+from insitu.engine.journal import Journal, damaged
 from insitu.engine.pools import PAYLOAD_BYTES
 from insitu.engine.site import Site
 from insitu.errors import MissingFileError, UndoError
@@ -97,6 +97,8 @@ def operation(site: Site, number: int) -> Journal:
             file = site.volume.open(path)
             try:
                 journal = Journal.load(file)
+                if path != site.journal and journal.header["operation"] != number:
+                    raise damaged(path, f"it is that of operation {journal.header['operation']}")
             except BaseException:
                 file.close()
                 raise
@@ -126,7 +128,7 @@ def _operation(journal: Journal) -> Operation:
         of=header["of"],
         time=header["time"],
         planner=plan["planner"],
-        splices=plan["summary"]["places"],
+        splices=journal.splices.summary.places,
         size_before=before["size"],
         size_after=journal.splices.result_size,
         stored_bytes=journal.file.size(),

@@ -30,12 +30,15 @@ from insitu.core.records import (
 )
 from insitu.core.spans import Span, ceil
 from insitu.engine.pools import PAYLOAD_BYTES, Covers, JournalPool, Repeat
+from insitu.engine.sealed import check_block, header_of, plan_of
 from insitu.errors import InternalError, JournalDamagedError
 from insitu.storage.base import File, Stat, Volume
 
 # Progress slots, written in turn. Two would do if a sync never failed; with four, a slot whose sync failed
 # (so that it is seen and yet not durable) may be followed by two more before the last durable one is reused.
 SLOTS = 4
+
+_SEQUENCE_MAX = 1 << 62
 
 # Enough of a record to index it without its payload, for most of them.
 _GLANCE_BYTES = 4096
@@ -46,7 +49,7 @@ class Journal:
 
     Attributes:
         header: identity of the target, operation number and kind, size before, time.
-        plan: planner, form, layout and summary; empty until ``seal``.
+        plan: planner, form and layout; empty until ``seal``.
         new: the bytes that splices bring.
         old: the bytes they replace, where they are not in ``covers``.
         covers: saved spans of the base.
@@ -95,7 +98,7 @@ class Journal:
     def add_covers(self, spans: list[Span], data: list[bytes]) -> None:
         """Saves spans of the base."""
         payload = Covers.pack(spans, data)
-        self.covers.note(payload, self._append(Kind.COVERS, payload))
+        self.covers.note(payload, len(payload), self._append(Kind.COVERS, payload))
 
     def seal(self, plan: Mapping[str, Any], atom_bytes: int) -> None:
         """Completes the journal and makes its contents durable; its name is the caller's to give (J1)."""
@@ -169,17 +172,22 @@ class Journal:
         """
         magic, salt = _preamble(file)
         if magic != MAGIC:
-            raise _damaged(file.path, "it does not begin as a journal of this version does")
+            raise damaged(file.path, "it does not begin as a journal of this version does")
         journal = cls(file, salt)
         journal._unwritten = bytearray()
         for kind, offset, size in journal._records():
             if whole:
                 journal._load(offset)
-            journal._index(kind, offset, size)
+            try:
+                journal._index(kind, offset, size)
+                if kind is Kind.PLAN:
+                    journal._check_bytes()
+            except (ValueError, InternalError) as error:
+                raise damaged(file.path, f"the record at byte {offset} makes no sense") from error
             if kind is Kind.PLAN:
                 journal._read_slots(offset + HEAD_BYTES + size)
                 return journal
-        raise _damaged(file.path, "it ends before its plan")
+        raise damaged(file.path, "it ends before its plan")
 
     @property
     def splices(self) -> Splices:
@@ -194,7 +202,9 @@ class Journal:
         for block in self.splices.blocks():
             for i, start in enumerate(block.starts):
                 # A stretch may lie over several covers, which end where they please.
-                for part, _ in self.covers.stretches(Span(start, block.stop(i))):
+                for part, held in self.covers.stretches(Span(start, block.stop(i))):
+                    if not held:
+                        raise damaged(self.file.path, f"it does not hold bytes {part.start}:{part.stop}")
                     yield self.covers.read(part)
 
     def close(self) -> None:
@@ -211,7 +221,7 @@ class Journal:
         record = unpack_record(self.file.read(offset, HEAD_BYTES))
         payload = self.file.read(offset + HEAD_BYTES, record[1]) if record else b""
         if record is None or checksum(payload, self.salt, offset) != record[2]:
-            raise _damaged(self.file.path, f"the record at byte {offset} fails its checksum")
+            raise damaged(self.file.path, f"the record at byte {offset} fails its checksum")
         return payload
 
     def _records(self) -> Iterator[tuple[Kind, int, int]]:
@@ -224,15 +234,20 @@ class Journal:
             offset += HEAD_BYTES + size
 
     def _index(self, kind: Kind, offset: int, size: int) -> None:
-        """Learns where a record's contents are; takes in those of header and plan."""
-        if kind in (Kind.HEADER, Kind.PLAN):
-            values = json.loads(self._load(offset))
-            if kind is Kind.HEADER:
-                self.header = values
-            else:
-                self.plan = values
+        """Learns where a record's contents are; takes in those of header and plan.
+
+        Raises:
+            ValueError, InternalError: they make no sense.
+        """
+        if (kind is Kind.HEADER) == bool(self.header):
+            raise ValueError("a journal has one header, before all else")
+        if kind is Kind.HEADER:
+            self.header = header_of(self._load(offset))
+        elif kind is Kind.PLAN:
+            self.plan = plan_of(self._load(offset))
         elif kind is Kind.SPLICES:
             block = unpack_block(self._load(offset))
+            check_block(block, self._summary, int(self.header["before"]["size"]))
             self._summary = summarize(block, self._summary)
             self._heads.append(Head(block.starts[0], block.result_start(0)))
             self._blocks.append(offset)
@@ -244,24 +259,32 @@ class Journal:
         glance = self.file.read(offset + HEAD_BYTES, min(size, _GLANCE_BYTES))
         covers = kind is Kind.COVERS
         needed = Covers.columns_bytes(glance) if covers else JournalPool.noted_bytes(glance, size)
-        try:
-            if needed > size:
-                raise InternalError(f"A record of {size} bytes should have {needed}.")
-            if needed > len(glance):
-                glance = self.file.read(offset + HEAD_BYTES, needed)
-            if covers:
-                self.covers.note(glance, offset)
-            else:
-                (self.new if kind is Kind.NEW else self.old).note(glance, size, offset)
-        except InternalError as error:
-            raise _damaged(self.file.path, f"the record at byte {offset} makes no sense") from error
+        if needed > size:
+            raise ValueError(f"a record of {size} bytes that should have {needed}")
+        if needed > len(glance):
+            glance = self.file.read(offset + HEAD_BYTES, needed)
+        if covers:
+            self.covers.note(glance, size, offset)
+        else:
+            (self.new if kind is Kind.NEW else self.old).note(glance, size, offset)
+
+    def _check_bytes(self) -> None:
+        """Refuses splices whose bytes are not all there.
+
+        Raises:
+            ValueError: they are not.
+        """
+        kept = self._summary.old_bytes if self.plan["old"] == "pool" else 0
+        if self.new.size < self._summary.new_bytes or self.old.size < kept:
+            raise ValueError("splices without their bytes")
 
     def _read_slots(self, end_of_records: int) -> None:
         self._slots_at = ceil(end_of_records, int(self.plan["atom_bytes"]))
         self._end = self._slots_at + SLOTS * self._slot_stride
-        for at in range(self._slots_at, self._end, self._slot_stride):
+        for place in range(SLOTS):
+            at = self._slots_at + place * self._slot_stride
             slot = unpack_slot(self.file.read(at, SLOT_BYTES), self.salt, at)
-            if slot is not None and slot.sequence > self._progress.sequence:
+            if slot and slot.sequence > self._progress.sequence and _sound(slot, place):
                 self._progress = slot
 
 
@@ -273,7 +296,13 @@ def _preamble(file: File) -> tuple[bytes, int]:
     return magic, salt
 
 
-def _damaged(path: str, what: str) -> JournalDamagedError:
+def _sound(slot: Progress, place: int) -> bool:
+    """Whether a slot is one of ours: it lies where its sequence says, and another may follow it."""
+    return slot.sequence % SLOTS == place and slot.sequence < _SEQUENCE_MAX and slot.segments_done >= 0
+
+
+def damaged(path: str, what: str) -> JournalDamagedError:
+    """The error for a journal that is not to be believed."""
     return JournalDamagedError(
         f"The journal {path} is damaged: {what}. The file it belongs to was not touched.",
         hint="If the file is as you want it, move the journal away; else restore the file from a backup.",

@@ -273,7 +273,7 @@ def _saved(site: Site, base: Snapshot, kind: Kind[I]) -> tuple[I, Generation] | 
     if then is None:
         return None
     index = kind.load(site.volume, kind.path, base, stamp)
-    return None if index is None else (index, then)
+    return None if index is None or index.size > then.size else (index, then)
 
 
 def _carried(

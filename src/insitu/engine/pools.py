@@ -65,8 +65,9 @@ class JournalPool:
     def note(self, payload: bytes | memoryview, size: int, record: int) -> None:
         """Records where a payload of ``size`` bytes, of which at least the head is given, lies."""
         form, offset, count = _POOL_HEAD.unpack_from(payload)
-        if offset != self.size:
-            raise InternalError("A pool's records are out of order.")
+        whole = size > _POOL_HEAD.size and count and form in (_BYTES, _REPEAT)
+        if offset != self.size or not whole or (form == _BYTES and count != 1):
+            raise InternalError("A pool's records are out of order, or none.")
         unit = bytes(payload[_POOL_HEAD.size : size]) if form == _REPEAT else None
         stretch = (size - _POOL_HEAD.size) * count
         self._stretches.append(_Stretch(offset, stretch, record, unit))
@@ -144,12 +145,16 @@ class Covers:
         columns = struct.pack(f"<{2 * len(spans)}q", *(offset for span in spans for offset in span))
         return b"".join((_COVER_HEAD.pack(len(spans)), columns, *data))
 
-    def note(self, payload: bytes | memoryview, record: int) -> None:
-        """Records the spans of a payload, of which at least the columns are given."""
+    def note(self, payload: bytes | memoryview, size: int, record: int) -> None:
+        """Records the spans of a payload of ``size`` bytes, of which at least the columns are given."""
         (count,) = _COVER_HEAD.unpack_from(payload)
         offsets = struct.unpack_from(f"<{2 * count}q", payload, _COVER_HEAD.size)
         at = _COVER_HEAD.size + 16 * count
+        if sum(offsets[1::2]) - sum(offsets[::2]) != size - at:
+            raise InternalError("Covers that do not have the bytes of their spans.")
         for start, stop in zip(offsets[::2], offsets[1::2], strict=True):
+            if not (self._stops[-1] if self._stops else 0) <= start < stop:
+                raise InternalError("Covers that are out of order.")
             self._starts.append(start)
             self._stops.append(stop)
             self._places.append((record, at))

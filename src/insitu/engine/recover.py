@@ -18,10 +18,11 @@ a marked file without a journal        refused: it may be half-moved
 from __future__ import annotations
 
 import os
+from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from insitu.core.columns import render
-from insitu.core.plan import Cost, Layout, Plan
+from insitu.core.plan import Layout, Plan
 from insitu.core.records import State
 from insitu.core.spans import Span
 from insitu.core.steps import Collapse, Insert, Place
@@ -29,10 +30,10 @@ from insitu.engine.draft_log import forget
 from insitu.engine.execute import Executor
 from insitu.engine.journal import Journal
 from insitu.engine.medium import blaming_the_medium
+from insitu.engine.replan import checked_plan
 from insitu.engine.site import Site
 from insitu.engine.super_journal import committed, settle, settle_all, undecided
 from insitu.errors import RecoveryNeededError, StorageError
-from insitu.planners.choose import PROGRAMS
 from insitu.storage.base import File, Identity, Stat
 
 Force = Literal["undo", "redo"]
@@ -86,6 +87,7 @@ def recover(site: Site, target: File, force: Force | None = None) -> Recovered:
         with blaming_the_medium():
             site.check_journal(file, target.stat())
             journal = Journal.load(file, whole=True)
+            _check_number(site, journal)
             made = not undecided(journal) or _committed(site, journal, target, force)  # J13
             outcome = _go_on(site, journal, target, force) if made else _drop(site, journal)
     except StorageError as error:
@@ -160,10 +162,13 @@ def _finish(site: Site, journal: Journal, target: File, force: Force | None) -> 
         target.sync()
         retire(site, journal, target)
         return Recovered(site.path, "new", number)
-    plan = plan_of(journal)
     if force is None:
         _check_identity(site, journal, target)
+        _check_size(site, journal, target)
+    plan = checked_plan(journal)
+    if force is None:
         _check_contents(site, journal, plan, target)
+        _check_begun(site, journal, plan, target)
     if journal.progress.state is State.ABORTED or force == "undo":
         if not roll_back(site, journal, plan, target):
             raise RecoveryNeededError(
@@ -228,20 +233,11 @@ def _check_unchanged(site: Site, journal: Journal, target: File) -> None:
         raise foreign(site, "it is not as it was when the new one was built")
 
 
-def plan_of(journal: Journal) -> Plan:
-    """The plan a sealed journal holds, compiled again."""
-    layout = Layout(*journal.plan["layout"])
-    planner, form = journal.plan["planner"], journal.plan["form"]
-    return Plan(
-        planner=planner,
-        form=form,
-        layout=layout,
-        program=PROGRAMS[planner, form](journal.splices, layout),
-        cost=Cost(0, 0, 0, 0, 0),
-        visibility="committed",
-        swaps=journal.plan["swaps"],
-        moves=planner != "overwrite",
-    )
+def _check_number(site: Site, journal: Journal) -> None:
+    """Refuses a journal of an operation that is history: somebody put an old one back (J17)."""
+    number, latest = int(journal.header["operation"]), site.latest()
+    if number <= latest:
+        raise foreign(site, f"the journal is that of operation {number}, and {latest} is in the history")
 
 
 def retire(site: Site, journal: Journal, target: File, *, forced: bool = False) -> Stat:
@@ -326,16 +322,32 @@ def _check_identity(site: Site, journal: Journal, target: File) -> None:
         raise foreign(site, "it is another file than the journal was written for")
 
 
+def _check_size(site: Site, journal: Journal, target: File) -> None:
+    before, after = int(journal.header["before"]["size"]), journal.splices.result_size
+    low, high = min(before, after), max(before, after) + Layout(*journal.plan["layout"]).gap_bytes
+    if not low <= target.size() <= high:
+        raise foreign(site, f"its size is {target.size():,}, neither old nor new nor in between")
+
+
+def _check_begun(site: Site, journal: Journal, plan: Plan, target: File) -> None:
+    """Refuses a move that is to begin and has nothing to begin with (J10, J17).
+
+    A target without the mark was not touched yet, or all is done and later slots say so: a journal without
+    them is an old one that was put back, or lost its slots.
+    """
+    begins = plan.moves and journal.plan["marked"] and not journal.progress.segments_done
+    if not begins or target.mark() is not None or target.size() == journal.header["before"]["size"]:
+        return
+    if next(islice(plan.program.segments(), 1, None), None) is not None:
+        raise foreign(site, "it bears no mark, and yet its size is not the old one")
+
+
 def _check_contents(site: Site, journal: Journal, plan: Plan, target: File) -> None:
     """Refuses a file that somebody else changed since the crash (J3).
 
     Overwritten atoms must hold their bytes from before or after, or be torn between them; after a power
     cut they may hold anything, for a cut may spoil them. What is being moved cannot be told from outside.
     """
-    before, after = int(journal.header["before"]["size"]), journal.splices.result_size
-    low, high = min(before, after), max(before, after) + plan.layout.gap_bytes
-    if not low <= target.size() <= high:
-        raise foreign(site, f"its size is {target.size():,}, neither old nor new nor in between")
     if plan.planner != "overwrite" or journal.header["boot"] != site.volume.boot_id():
         return
     for cover in journal.covers:

@@ -100,6 +100,8 @@ class Layout(Generic[G]):
             size = column.itemsize * count
             column.frombytes(rest[:size])
             rest = rest[size:]
+        if not granules.sound:
+            return None
         granules.seal()
         spans = (granules.at(number).span for number in _sampled(count))
         return Saved(mark, granules, tuple(map(Sample, spans, array("Q", bytes(rest)))))

@@ -7,6 +7,7 @@ because a half-done commit has to be found by whoever opens the file next.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +20,8 @@ FOLDER: Final = ".insitu"
 # Linux and macOS allow 255 bytes to a name; longer ones, with the suffix, are stood for by their hash.
 _NAME_BYTES = 255
 _SUFFIX = ".d"
-_OPERATION_SUFFIX = ".op"
+_OPERATION_DIGITS = 10
+_OPERATION = re.compile(rf"[0-9]{{{_OPERATION_DIGITS}}}\.op")
 _WRITABLE_BY_OTHERS = 0o022
 _PREPARE_TRIES = 8
 
@@ -110,18 +112,18 @@ class Site:
 
     def operation(self, number: int) -> str:
         """Path of a closed operation."""
-        return os.path.join(self.state, f"{number:010d}{_OPERATION_SUFFIX}")
+        return os.path.join(self.state, f"{number:0{_OPERATION_DIGITS}d}.op")
 
     def operations(self) -> list[int]:
         """Numbers of the closed operations, ascending."""
         names = self.volume.names(self.state)
-        return [int(name[: -len(_OPERATION_SUFFIX)]) for name in names if name.endswith(_OPERATION_SUFFIX)]
+        return [int(name[:_OPERATION_DIGITS]) for name in names if _OPERATION.fullmatch(name)]
 
     def latest(self) -> int:
         """Number of the newest closed operation; 0 where there is none."""
         for name in reversed(self.volume.names(self.state)):
-            if name.endswith(_OPERATION_SUFFIX):
-                return int(name[: -len(_OPERATION_SUFFIX)])
+            if _OPERATION.fullmatch(name):
+                return int(name[:_OPERATION_DIGITS])
         return 0
 
     def facts(self) -> Facts:

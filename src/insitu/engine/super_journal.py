@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 
 from insitu.core.records import HEAD_BYTES, PREAMBLE, Kind, checksum, pack_record, unpack_record
 from insitu.engine.journal import Journal
+from insitu.engine.sealed import ID, Sound, record_of
 from insitu.engine.site import FOLDER, Site
 from insitu.errors import InsituError, JournalDamagedError, RecoveryNeededError, RequestError
 from insitu.storage.base import File, Stat, Volume
@@ -29,6 +30,9 @@ COMMITTED: Final = ".committed"
 
 ID_BYTES: Final = 16
 """Random bytes in a name: no two transactions ever share one, and nobody guesses one."""
+
+_RECORD_MAX: Final = 64 << 20
+"""Some hundred bytes for each participant: what is larger is none of ours, and not read."""
 
 
 class Participant(NamedTuple):
@@ -187,30 +191,35 @@ def settle(site: Site, pointer: Mapping[str, Any]) -> None:
     Args:
         site: any participant, its own part finished.
     """
+    home = _home(site, pointer)
     for suffix in (COMMITTED, UNDECIDED):
-        _settle(site, os.path.join(_home(site, pointer), pointer["id"] + suffix))
+        _settle(site, home, pointer["id"], suffix)
 
 
 def settle_all(site: Site, names: Sequence[str]) -> None:
     """Does the same for those in a participant's own state folder, given the names in it."""
     for name in names:
-        if name.endswith((COMMITTED, UNDECIDED)):
-            _settle(site, os.path.join(site.state, name))
+        id, suffix = os.path.splitext(name)
+        if suffix in (COMMITTED, UNDECIDED) and ID.fullmatch(id):
+            _settle(site, site.state, id, suffix)
 
 
-def _settle(site: Site, path: str) -> None:
-    volume, home = site.volume, os.path.dirname(path)
+def _settle(site: Site, home: str, id: str, suffix: str) -> None:
+    volume, path = site.volume, os.path.join(home, id + suffix)
     try:
         if volume.stat(path) is None:
             return
+        target = site.status()
+        for folder in (os.path.dirname(home), home):
+            site.trusts(folder, target)
         try:
-            record = _read(site, path, site.status())
+            record = _read(site, path, target)
         except JournalDamagedError:
-            if path.endswith(UNDECIDED):
+            if suffix == UNDECIDED and home == site.state:
                 volume.remove(path)  # it was never whole, so no journal names it (J11)
             return
         sites = [_site(volume, home, participant) for participant in record["participants"]]
-        if any(_waits(other, record["id"]) for other in sites):
+        if record["id"] != id or sites[0].state != home or any(_waits(other, id) for other in sites):
             return
         for other in sites:
             if volume.stat(other.state) is not None:
@@ -222,8 +231,19 @@ def _settle(site: Site, path: str) -> None:
 
 
 def _site(volume: Volume, home: str, participant: Mapping[str, Any]) -> Site:
+    """The site of a participant: what is cleared up there has to be a state folder, and that file's own.
+
+    Raises:
+        JournalDamagedError: it is none.
+    """
     file, state = (os.path.normpath(os.path.join(home, participant[name])) for name in ("file", "state"))
-    return Site(volume, file, state, os.path.basename(os.path.dirname(state)) == FOLDER)
+    parent = os.path.dirname(state)
+    site = Site.at(volume, file, None if os.path.basename(parent) == FOLDER else parent)
+    if site.state != state:
+        raise JournalDamagedError(
+            f"The super-journal in {home} names a folder that is not {file}'s.", path=home
+        )
+    return site
 
 
 def _waits(site: Site, id: str) -> bool:
@@ -254,16 +274,42 @@ def _read(site: Site, path: str, target: Stat) -> dict[str, Any]:
 
 
 def _record(file: File) -> dict[str, Any]:
-    data = file.read(0, file.size())
-    at = PREAMBLE.size
-    magic, salt = PREAMBLE.unpack_from(data) if len(data) >= at else (b"", 0)
+    at, damaged = (
+        PREAMBLE.size,
+        JournalDamagedError(f"The super-journal {file.path} is damaged.", path=file.path),
+    )
+    size = file.size()
+    if not at + HEAD_BYTES <= size <= _RECORD_MAX:
+        raise damaged
+    data = file.read(0, size)
+    magic, salt = PREAMBLE.unpack_from(data)
     head = unpack_record(data[at:])
     payload = data[at + HEAD_BYTES :]
-    whole = head is not None and head[1:] == (len(payload), checksum(payload, salt, at))
+    whole = head == (Kind.HEADER, len(payload), checksum(payload, salt, at))
     if magic != MAGIC or not whole:
-        raise JournalDamagedError(f"The super-journal {file.path} is damaged.", path=file.path)
-    record: dict[str, Any] = json.loads(payload)
-    return record
+        raise damaged
+    try:
+        return record_of(payload, _FIELDS, "super-journal")
+    except ValueError as error:
+        raise damaged from error
+
+
+def _participants(value: Any) -> bool:
+    return isinstance(value, list) and len(value) > 0 and all(map(_participant, value))
+
+
+def _participant(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and all(isinstance(value.get(name), str) for name in ("file", "state"))
+        and type(value.get("salt")) is int
+    )
+
+
+_FIELDS: Final[Mapping[str, Sound]] = {
+    "id": lambda value: isinstance(value, str) and ID.fullmatch(value) is not None,
+    "participants": _participants,
+}
 
 
 def _in_doubt(site: Site, home: str, why: str) -> RecoveryNeededError:

@@ -22,8 +22,24 @@ from insitu.storage.memory import MemoryFile, MemoryVolume
 
 SALT = 0x1234_5678_9ABC
 ATOM = 64
-HEADER = {"operation": 7, "before": {"size": 1000, "mtime_ns": 5, "inode": 9}, "boot": "x"}
-PLAN = {"planner": "overwrite", "old": "pool", "layout": [64, 64, 64, 0]}
+HEADER = {
+    "operation": 7,
+    "kind": "edit",
+    "of": 0,
+    "identity": [1, 9, 0],
+    "before": {"size": 1000, "mtime_ns": 5, "inode": 9},
+    "boot": "x",
+    "time": 1.5,
+}
+PLAN = {
+    "planner": "overwrite",
+    "form": "atoms",
+    "layout": [64, 64, 64, 0],
+    "swaps": False,
+    "old": "pool",
+    "history": True,
+    "marked": False,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -189,7 +205,7 @@ def test_it_is_the_same_on_a_disk(tmp_path: Path) -> None:
     volume = LinuxVolume()
     journal = Journal.create(volume, str(tmp_path / "journal"), SALT, HEADER)
     journal.add_new(b"bytes")
-    journal.seal(PLAN, 4096)
+    journal.seal({**PLAN, "old": "none", "layout": [4096, 4096, 4096, 0]}, 4096)
     journal.close()
     file = volume.open(str(tmp_path / "journal"))
     assert Journal.load(file, whole=True).new.read(0, 5) == b"bytes"
@@ -250,7 +266,7 @@ def covers_of(spans: list[Span], to_a_record: int) -> Iterator[Covers]:
         chunk = spans[at : at + to_a_record]
         payload = Covers.pack(chunk, [bytes(x % 251 for x in range(*span)) for span in chunk])
         payloads.append(payload)
-        covers.note(payload[: Covers.columns_bytes(payload)], len(payloads) - 1)
+        covers.note(payload[: Covers.columns_bytes(payload)], len(payload), len(payloads) - 1)
     yield covers
 
 
@@ -292,6 +308,6 @@ def test_strided_blocks_come_back_through_a_journal() -> None:
     journal = Journal.create(volume, "/journal", SALT, HEADER)
     block = Block(range(0, 300, 3), range(0, 101), [0] * 101)
     journal.add_splices(block)
-    journal.seal(PLAN, ATOM)
+    journal.seal({**PLAN, "old": "none"}, ATOM)
     (again,) = Journal.load(volume.open("/journal")).splices.blocks()
     assert [list(column) for column in again] == [list(column) for column in block]
