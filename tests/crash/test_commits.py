@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from insitu.engine import execute
 from insitu.testing.crashes import explore
 from insitu.testing.faults import faults
 from insitu.testing.scenario import Report, Scenario
@@ -36,6 +37,22 @@ def _explored(scenario: Scenario, budget: int, distinct: int) -> None:
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_a_crash_anywhere_leaves_old_or_new(scenario: Scenario) -> None:
     _explored(scenario, BUDGET, DISTINCT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", SCENARIOS[::6], ids=lambda scenario: scenario.name)
+def test_writing_on_another_thread_changes_nothing_about_that(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execute, "BEHIND_FROM_BYTES", 0)
+    crashes = explore(scenario, budget=150, depth=2)
+    failures = faults(scenario, budget=60, recoveries=5)
+    print(Report.HEADER)
+    print(crashes)
+    print(failures)
+    assert not crashes.wrong
+    assert not failures.wrong
+    assert crashes.distinct >= 100
 
 
 @pytest.mark.slow

@@ -129,8 +129,10 @@ class Companion(Generic[Q, A]):
 
     def _send(self, packed: bytes) -> None:
         assert self._process.stdin is not None
+        left = memoryview(packed)
         try:
-            self._process.stdin.write(packed)
+            while left:  # a signal may cut a write short
+                left = left[os.write(self._process.stdin.fileno(), left) :]
         except OSError:
             self.ended = True
 
