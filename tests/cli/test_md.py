@@ -32,7 +32,7 @@ EDITS = {
     "promote": (["promote", "C"], b"## C", b"# C"),
     "demote": (["demote", "C", "--by", "2"], b"## C", b"#### C"),
     "create": (["create", "N", "--under", "B", "--text", "n"], b"b\n\n", b"b\n\n### N\n\nn\n\n"),
-    "create at the top": (["create", "N", "--top"], b"\nc\n", b"\nc\n# N\n"),
+    "create at the top": (["create", "N", "--top"], b"\nc\n", b"\nc\n\n# N\n"),
     "set a key": (["front-matter", "set", "title", "y"], b"title: x", b"title: y"),
     "compact": (["compact"], b"", b""),
 }

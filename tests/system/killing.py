@@ -22,7 +22,7 @@ Landed = Literal["before", "preparing", "pending", "after"]
 
 
 class Moment:
-    """Chooses when to kill: over the whole time, or from when the draft or the journal is there.
+    """Chooses when to kill: over the whole time, or from when the unsealed journal, or the journal, is there.
 
     Args:
         full_s: how long the whole takes.
@@ -31,11 +31,11 @@ class Moment:
     def __init__(self, path: Path, full_s: float, chance: random.Random) -> None:
         site = Site.of(local_volume(), str(path))
         self._full_s, self._chance = full_s, chance
-        self._seen = {"draft": (site.draft, site.successor), "journal": (site.journal,)}
+        self._seen = {"unsealed": (site.unsealed, site.successor), "journal": (site.journal,)}
 
     def __call__(self, process: BaseProcess) -> None:
         """Kills the process when it is time; it may have ended before."""
-        since = self._chance.choice(["start", "draft", "journal", "journal"])
+        since = self._chance.choice(["start", "unsealed", "journal", "journal"])
         share = 1.1
         if since != "start":
             share = 0.6
@@ -54,7 +54,7 @@ def landed(path: Path, changed: Callable[[], bool]) -> Landed:
         return "pending"
     if changed():
         return "after"
-    return "preparing" if os.path.lexists(site.draft) or os.path.lexists(site.successor) else "before"
+    return "preparing" if os.path.lexists(site.unsealed) or os.path.lexists(site.successor) else "before"
 
 
 def _reporting(told: Connection, work: Callable[..., None], arguments: tuple[object, ...]) -> None:
