@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -72,25 +74,28 @@ def test_what_others_append_between_two_edits_is_kept(tmp_path: Path, policy: Po
     assert path.stat().st_size == 100_000 + 20 * 14
 
 
-def appended(path: Path) -> None:
-    with open(path, "ab") as log:
-        log.write(b"<theirs>")
+@pytest.fixture
+def append(tmp_path: Path) -> Iterator[Callable[[], int]]:
+    """Appends to the log, which somebody opened long ago: a lease would keep them waiting in this thread."""
+    path = tmp_path / "log"
+    path.write_bytes(b"." * 100_000)
+    with open(path, "ab", buffering=0) as log:
+        yield partial(log.write, b"<theirs>")
 
 
 @pytest.mark.parametrize("planner", ["overwrite", "shift", "blocks", "rewrite"])
 def test_an_append_before_the_commit_point_refuses_the_edit_or_is_kept(
-    tmp_path: Path, planner: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, append: Callable[[], int], planner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "log"
-    path.write_bytes(b"." * 100_000)
     really_sync = LinuxFile.sync
     done = []
 
     def sync(self: LinuxFile) -> None:
         really_sync(self)
-        if not done:  # the first sync is that of the draft, or of the new file: before the commit point
+        if not done:  # the first sync is that of the journal, or of the new file: before the commit point
             done.append(self.path)
-            appended(path)
+            append()
 
     monkeypatch.setattr(LinuxFile, "sync", sync)
     with pytest.raises(StaleError, match="changed by somebody else"):
@@ -100,16 +105,15 @@ def test_an_append_before_the_commit_point_refuses_the_edit_or_is_kept(
 
 
 def test_an_append_during_an_overwrite_of_the_same_size_is_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, append: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "log"
-    path.write_bytes(b"." * 100_000)
     really_rename = LinuxVolume.rename
 
     def rename(self: LinuxVolume, source: str, target: str) -> None:
         really_rename(self, source, target)
         if target.endswith("journal"):  # just past the commit point
-            appended(path)
+            append()
 
     monkeypatch.setattr(LinuxVolume, "rename", rename)
     insitu.write(path, 99_990, 100_000, b"0123456789", policy=Policy(planner="overwrite"))
@@ -163,7 +167,8 @@ def interrupted(tmp_path: Path) -> Path:
     path = tmp_path / "log"
     path.write_bytes(b"." * 100_000)
     ended([start(KILLED, path)])
-    appended(path)
+    with open(path, "ab") as log:
+        log.write(b"<theirs>")
     return path
 
 
