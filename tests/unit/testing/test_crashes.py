@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from insitu.errors import StorageError
+from insitu.errors import AccessError, StorageError
 from insitu.testing.crashes import explore
 from insitu.testing.faults import faults
 from insitu.testing.scenario import Crash, Failure, Report, Scenario, replayed
@@ -189,7 +189,7 @@ def truthful_swap(raised: type[Exception] = StorageError, without: Collection[st
         volume.rename(SIDE, TARGET)
         try:
             volume.sync_folder("/d")
-        except StorageError as error:
+        except (StorageError, AccessError) as error:
             if raised is StorageError:
                 raise StorageError("The name may be lost.", file_state="awaiting recovery") from error
             raise raised("lost") from error
@@ -197,7 +197,7 @@ def truthful_swap(raised: type[Exception] = StorageError, without: Collection[st
     def recover(volume: SimulatedVolume) -> None:
         try:
             right.recover(volume)
-        except StorageError as error:
+        except (StorageError, AccessError) as error:
             raise StorageError("Recover again.", file_state="awaiting recovery") from error
 
     return replace(right, run=run, recover=recover)
@@ -286,7 +286,7 @@ def test_retrying_a_failed_sync_is_found() -> None:
         volume.rename(SIDE, TARGET)
         try:
             volume.sync_folder("/d")
-        except StorageError as error:
+        except (StorageError, AccessError) as error:
             raise StorageError("The name may be lost.", file_state="awaiting recovery") from error
 
     retrying = replace(swap(), run=run)
