@@ -46,6 +46,18 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"Read larger pieces by their address: .*", "Read a smaller part of it."),
         (r"Convert it to UTF-8 first, .*", "Ask for it to be converted to UTF-8."),
         (r"Encode text first: doc\.insert.*", "Use file_edit."),
+        (r"Close it there and try again, write a new file .*", "Try again once it is closed there."),
+        # Drafts, which agents have none of
+        (r"Begin one with: insitu draft start FILE", "Edit the file itself."),
+        (r"Drop it \(insitu draft drop FILE\), or .*", "A person has to drop the draft, or move it away."),
+        (
+            r"See what it would do with: insitu draft diff FILE; or .*",
+            "A person has to commit or drop the draft.",
+        ),
+        (
+            r"; (?:undo it, )?or drop (?:the draft|it): insitu draft drop FILE",
+            "; a person has to drop the draft",
+        ),
         # Parts of sentences
         (r", wait longer \(--lock-timeout\), or end the process that holds it", " in a moment"),
         (r", or read without quotes: quote='' \(--quote none\)", " with file_edit"),
