@@ -39,6 +39,7 @@ def bound(host: str, port: int) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        listening.listen()  # who comes before the server runs waits, and is not turned away
     except OSError as error:
         listening.close()
         raise RequestError(
