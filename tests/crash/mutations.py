@@ -143,6 +143,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "J3", "offset in the checksums",
         records.checksum, "salt ^ offset * _SPREAD", "salt", planted.misplaced_records,
+        redundant="every kind of record says where it belongs, or lies in order, and that is looked at (J17)",
     ),
     Mutation(
         "J3", "checksum of a slot",
@@ -167,7 +168,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J3", "size of the target",
-        recover._check_contents, "not low <= target.size() <= high", "False", planted.foreign_growth,
+        recover._check_size, "not low <= target.size() <= high", "False", planted.foreign_growth,
     ),
     Mutation(
         "J3", "tears between old and new",

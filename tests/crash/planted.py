@@ -16,7 +16,7 @@ import pytest
 
 from insitu.core.columns import Block
 from insitu.core.policy import Policy
-from insitu.core.records import HEAD_BYTES
+from insitu.core.records import HEAD_BYTES, Kind
 from insitu.engine.commit import Commit
 from insitu.engine.execute import Executor
 from insitu.engine.journal import SLOTS, Journal
@@ -134,14 +134,16 @@ def stale_slot() -> list[str]:
 
 
 def misplaced_records() -> list[str]:
-    """Two records of one journal that changed places."""
-    volume = SimulatedVolume({PATH: BASE}, ABLE)
-    journal = Journal.create(volume, "/d/journal", 7, {"before": {"size": len(BASE)}})
-    journal.add_new(b"first, other")
-    journal.add_splices(Block([4], [0, 0], [0, 6]))
-    journal.add_splices(Block([8], [0, 0], [6, 12]))
-    journal.seal({"old": "none"}, ABLE.atom_bytes)
-    (_, one, size), (_, two, _) = list(journal._records())[2:4]
+    """Two records of one journal that changed places, each of them sound and both of the same kind and size."""
+    volume = SimulatedVolume.thawed(killed())
+    sealed = Journal.load(volume.open(Site.of(volume, PATH).journal))
+    journal = Journal.create(volume, "/d/journal", 7, sealed.header)
+    journal.add_new(b"first,")
+    journal.add_new(b"second")
+    journal.add_splices(Block([4], [0, 0], [0, 12]))
+    journal.seal({**sealed.plan, "old": "none"}, ABLE.atom_bytes)
+    Journal.load(journal.file, whole=True)
+    (_, one, size), (_, two, _) = (found for found in journal._records() if found[0] is Kind.NEW)
     size += HEAD_BYTES
     data = journal.file.read(0, journal.file.size())
     journal.file.write(one, data[two : two + size])

@@ -168,7 +168,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J14", "no removal while somebody waits",
-        super_journal._settle, "any(_waits(other, record[\"id\"]) for other in sites)", "False",
+        super_journal._settle, "any(_waits(other, id) for other in sites)", "False",
         probes.overwrites,
     ),
     Mutation(
@@ -185,6 +185,6 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J14", "removal of one that was never whole",
-        super_journal._settle, "if path.endswith(UNDECIDED):", "if False:", probes.overwrites,
+        super_journal._settle, "if suffix == UNDECIDED and home == site.state:", "if False:", probes.overwrites,
     ),
 )  # fmt: skip
