@@ -134,7 +134,7 @@ def stale_slot() -> list[str]:
 
 
 def misplaced_records() -> list[str]:
-    """Two records of one journal that changed places, each of them sound and both of the same kind and size."""
+    """Two records of one kind and size that changed places in one journal."""
     volume = SimulatedVolume.thawed(killed())
     sealed = Journal.load(volume.open(Site.of(volume, PATH).journal))
     journal = Journal.create(volume, "/d/journal", 7, sealed.header)

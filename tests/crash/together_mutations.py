@@ -185,6 +185,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J14", "removal of one that was never whole",
-        super_journal._settle, "if suffix == UNDECIDED and home == site.state:", "if False:", probes.overwrites,
+        super_journal._settle, "if suffix == UNDECIDED and home == site.state:", "if False:",
+        probes.overwrites,
     ),
 )  # fmt: skip

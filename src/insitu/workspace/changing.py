@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self
 
 import msgspec
 
@@ -69,6 +69,18 @@ class Changed(Reply):
     around: str = ""
     created: bool = False
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def made_by(cls, path: str, receipt: Receipt, count: int, **more: Any) -> Self:
+        """The answer to a commit that made so many changes."""
+        return cls(
+            path=path,
+            edit_id=receipt.operation,
+            version=version_of(receipt.after),
+            count=count,
+            bytes_written=receipt.bytes_written,
+            **more,
+        )
 
     def sentence(self) -> str:
         changes = f"{self.count:,} change{'' if self.count == 1 else 's'}"
@@ -195,15 +207,15 @@ def previewed(work: Work, made: Made, moved_on: bool) -> Changed:
 
 def committed(work: Work, made: Made, receipt: Receipt | None, moved_on: bool, around: str = "") -> Changed:
     """The answer to a commit; without a receipt there was nothing to change."""
-    return Changed(
-        path=work.path,
-        edit_id=receipt.operation if receipt else 0,
-        version=version_of(receipt.after) if receipt else work.version,
-        count=made.count if receipt else 0,
-        changes=tuple(made.places[:_LISTED]) if receipt else (),
-        rebased=moved_on and receipt is not None,
-        bytes_written=receipt.bytes_written if receipt else 0,
-        around=around if receipt else "",
+    if receipt is None:
+        return Changed(path=work.path, edit_id=0, version=work.version, count=0, notes=made.notes)
+    return Changed.made_by(
+        work.path,
+        receipt,
+        made.count,
+        changes=tuple(made.places[:_LISTED]),
+        rebased=moved_on,
+        around=around,
         notes=made.notes,
     )
 

@@ -157,13 +157,7 @@ class ReplaceAll(OfFile[Replaced], frozen=True, kw_only=True):
             edit = self._edit(opened, expected)
             self._check_version(opened, plan)
         shown, receipt = desk.carry_out(self.path, edit, call)
-        return Replaced(
-            path=shown,
-            edit_id=receipt.operation,
-            version=version_of(receipt.after),
-            count=receipt.splices,
-            bytes_written=receipt.bytes_written,
-        )
+        return Replaced.made_by(shown, receipt, receipt.splices)
 
     def _applied_to_places(self, desk: Desk, call: Call, plan: Plan | None) -> Replaced:
         """Replaces the chosen places, or those of some lines."""
@@ -189,14 +183,11 @@ class ReplaceAll(OfFile[Replaced], frozen=True, kw_only=True):
                 edits = [edit for number, edit in enumerate(edits, 1) if number in wanted]
             document.replace_spans(edits)
             receipt = desk.commit(opened, call)
-            return Replaced(
-                path=opened.shown_path,
-                edit_id=receipt.operation if receipt else 0,
-                version=version_of(receipt.after if receipt else document.generation),
-                count=len(edits) if receipt else 0,
-                changes=(Place(f"{len(edits):,} places"),) if receipt else (),
-                bytes_written=receipt.bytes_written if receipt else 0,
-            )
+            if receipt is None:
+                version = version_of(document.generation)
+                return Replaced(path=opened.shown_path, edit_id=0, version=version, count=0)
+            places = (Place(f"{len(edits):,} places"),)
+            return Replaced.made_by(opened.shown_path, receipt, len(edits), changes=places)
 
     def _edits(self, opened: Opened, call: Call) -> list[tuple[Span, bytes]]:
         """Every replacement in the lines that are asked for."""

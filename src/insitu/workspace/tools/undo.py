@@ -52,14 +52,7 @@ class Undo(OfFile[Reversed], frozen=True, kw_only=True):
         if self.dry_run:
             return self._previewed(desk, call)
         shown, receipt = desk.reverse(self.path, self.edit_id, redo=self.redo, call=call)
-        return Reversed(
-            path=shown,
-            edit_id=receipt.operation,
-            version=version_of(receipt.after),
-            count=receipt.splices,
-            bytes_written=receipt.bytes_written,
-            redone=self.redo,
-        )
+        return Reversed.made_by(shown, receipt, receipt.splices, redone=self.redo)
 
     def _previewed(self, desk: Desk, call: Call) -> Reversed:
         """What the edit changed is what taking it back changes."""
