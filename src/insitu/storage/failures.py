@@ -31,6 +31,9 @@ UNKNOWN: Final = "unknown"
 DENIED: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY})
 """What a call answers that a file system does not have."""
 
+UNBRIDGED: Final = DENIED | {errno.EXDEV, errno.EPERM, errno.ETXTBSY}
+"""What copying in the kernel answers between files that only reading and writing can bridge."""
+
 _REQUEST: Final[dict[int, tuple[type[RequestError | LockedError], str]]] = {
     errno.ENOENT: (MissingFileError, "there is no such file"),
     errno.ENOTDIR: (MissingFileError, "a part of the path before the last is not a folder"),

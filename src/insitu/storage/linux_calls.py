@@ -14,7 +14,7 @@ from typing import Final
 
 # linux/falloc.h
 KEEP_SIZE: Final = 0x01
-PUNCH_HOLE: Final = 0x02
+PUNCH_HOLE: Final = KEEP_SIZE | 0x02  # refused without it
 COLLAPSE_RANGE: Final = 0x08
 INSERT_RANGE: Final = 0x20
 

@@ -16,7 +16,7 @@ if sys.platform != "linux":
     pytest.skip("these calls are of Linux", allow_module_level=True)
 
 from insitu.errors import StorageError
-from insitu.storage import linux, linux_calls
+from insitu.storage import linux_calls, linux_facts
 from insitu.storage.linux import LinuxFile, LinuxVolume
 from insitu.storage.local import local_volume
 
@@ -66,7 +66,7 @@ def test_attributes_and_access_lists_are_taken(tmp_path: Path) -> None:
     new.set_mark(b"8")
     new.take_metadata(old)
     assert new.stat().mode == old.stat().mode
-    assert attributes(new) == {**attributes(old), linux.MARK: b"8"}
+    assert attributes(new) == {**attributes(old), linux_facts.MARK: b"8"}
 
 
 def test_an_access_list_inherited_from_the_folder_is_taken_off(tmp_path: Path) -> None:
@@ -127,18 +127,18 @@ def test_an_identity_outlives_links_but_not_the_inode(tmp_path: Path) -> None:
 def test_probing_is_repeated_while_the_folder_cannot_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(linux, "_probed", {})
-    monkeypatch.setattr(linux, "_unnamed_file", lambda folder: None)
+    monkeypatch.setattr(linux_facts, "_probed", {})
+    monkeypatch.setattr(linux_facts, "_unnamed_file", lambda folder: None)
     poor = LinuxVolume().facts(str(tmp_path))
     assert not (poor.ranges or poor.punch or poor.clone or poor.marks or poor.reserve or poor.kernel_copy)
     monkeypatch.undo()
-    monkeypatch.setattr(linux, "_probed", {})
+    monkeypatch.setattr(linux_facts, "_probed", {})
     assert LinuxVolume().facts(str(tmp_path)).reserve
 
 
 def test_probing_works_without_unnamed_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = LinuxVolume().facts(str(tmp_path))
-    monkeypatch.setattr(linux, "_probed", {})
+    monkeypatch.setattr(linux_facts, "_probed", {})
     really_open = os.open
 
     def refuse_unnamed(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
