@@ -281,6 +281,18 @@ def test_a_lease_that_the_kernel_took_back_is_not_claimed(tmp_path: Path) -> Non
         BREAK_TIME.write_text(before)
 
 
+def test_a_locked_document_gets_one_behind_its_own_rewrite(tmp_path: Path) -> None:
+    with insitu.open(made(tmp_path / "file"), locked=True) as doc:
+        leases = []
+        for planner, new in (("rewrite", b"longer than it was"), ("overwrite", b"short")):
+            doc.policy = insitu.Policy(planner=planner)
+            doc[: len(new)] = new
+            receipt = doc.commit()
+            assert receipt is not None
+            leases.append(receipt.lease)
+    assert leases == ["not needed", "held"]
+
+
 @pytest.mark.root
 def test_a_file_of_another_user_gets_none(tmp_path: Path) -> None:
     file = LinuxVolume().open(str(made(tmp_path / "file")), write=True)

@@ -34,9 +34,9 @@ class Held:
 
         Nobody gets in between: who has committed never has to wait in order to go on.
         """
+        new.renamed(site.path)
         self._swapped_in.append(new)
-        self.target = site.open(write=True)  # by its own name, which errors tell
-        self._swapped_in.append(self.target)
+        self.target = new
 
     def close(self) -> None:
         """Closes what was swapped in; what was locked first is its opener's to close."""

@@ -60,7 +60,11 @@ class File(Protocol):
 
     @property
     def path(self) -> str:
-        """The path it was opened by."""
+        """The path it was opened by, or bears since it was renamed; errors tell it."""
+        ...
+
+    def renamed(self, path: str) -> None:
+        """Takes note that it bears another path by now."""
         ...
 
     def fileno(self) -> int:

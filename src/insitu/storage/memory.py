@@ -64,8 +64,12 @@ class MemoryFile:
 
     @property
     def path(self) -> str:
-        """The path it was opened by."""
+        """The path it was opened by, or bears since it was renamed."""
         return self._path
+
+    def renamed(self, path: str) -> None:
+        """Takes note that it bears another path by now."""
+        self._path = path
 
     def fileno(self) -> int:
         """There is no descriptor."""

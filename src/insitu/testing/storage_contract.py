@@ -254,6 +254,8 @@ class StorageContract(LockingContract):
         assert old.read(0, 99) == b"old"
         with pytest.raises(MissingFileError):
             volume.rename(file.path, old.path)
+        file.renamed(old.path)
+        assert file.path == old.path
 
     def test_a_file_is_never_renamed_over_a_folder(self, volume: Volume, folder: str, file: File) -> None:
         volume.make_folder(folder + "/sub", file.stat())
