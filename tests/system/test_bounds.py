@@ -1,8 +1,11 @@
-"""The largest files there are, edited within 64 MiB above the interpreter."""
+"""The largest files there are, edited within 64 MiB above the interpreter; and 64 MB for all there is."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -64,12 +67,58 @@ insitu.undo(path)
     assert huge.stat().st_blocks <= before + 4_096
 
 
-def test_one_line_of_a_gigabyte_is_edited_and_counted(tmp_path: Path) -> None:
+def test_one_line_of_ten_gigabytes_is_edited_and_counted(tmp_path: Path) -> None:
     path = tmp_path / "line"
+    size = 10 << 30
     with open(path, "wb") as file:
-        file.truncate(1 << 30)
-        os.pwrite(file.fileno(), b"\nlast\n", (1 << 30) - 6)
+        file.truncate(size)
+        os.pwrite(file.fileno(), b"\nlast\n", size - 6)
     mib = above("assert len(insitu.open(path, 'r').lines) == 2; insitu.append(path, b'more')", path)
-    print(f"a line of 1 GB: {mib} MiB")
+    print(f"a line of 10 GB: {mib} MiB")
     assert mib <= LIMIT_MIB
-    assert insitu.read(path, (1 << 30) - 6) == b"\nlast\nmore"
+    assert insitu.read(path, size - 6) == b"\nlast\nmore"
+
+
+@pytest.fixture
+def little_memory() -> Iterator[Path]:
+    """The list of processes of a control group that may take 64 MB together, cached pages included."""
+    memberships = dict(line.split(":", 2)[1:] for line in Path("/proc/self/cgroup").read_text().splitlines())
+    if "memory" in memberships:
+        parent, limit = Path("/sys/fs/cgroup/memory" + memberships["memory"]), "memory.limit_in_bytes"
+    else:
+        parent, limit = Path("/sys/fs/cgroup" + memberships.get("", "/")), "memory.max"
+    group = parent / f"insitu-test-{os.getpid()}"
+    try:
+        group.mkdir()
+    except OSError as error:
+        pytest.skip(f"no control group can be made here: {error}")
+    try:
+        if not (group / limit).exists():
+            pytest.skip("control groups inside this one have no say over memory")
+        (group / limit).write_text(str(64 << 20))
+        yield group / "cgroup.procs"
+    finally:
+        group.rmdir()
+
+
+@pytest.mark.root
+def test_a_million_splices_fit_into_64_megabytes_with_the_interpreter(
+    tmp_path: Path, little_memory: Path
+) -> None:
+    path = tmp_path / "log"
+    line = b"status=failed and some text that makes a line of a log\n"
+    with open(path, "wb") as file:
+        for _ in range(100):
+            file.write(10_000 * line)
+
+    def insitu_in_little(*arguments: str) -> str:
+        entering = f'echo $$ > {little_memory}; exec "$@"'
+        command = ["sh", "-c", entering, "sh", sys.executable, "-m", "insitu", *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stderr
+
+    assert "1,000,000 places" in insitu_in_little("replace", str(path), "failed", "retried", "--all")
+    assert path.stat().st_size == 1_000_000 * (len(line) + 1)
+    insitu_in_little("undo", str(path))
+    with open(path, "rb") as file:
+        assert all(file.read(10_000 * len(line)) == 10_000 * line for _ in range(100))
+        assert not file.read(1)
