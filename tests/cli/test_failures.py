@@ -284,3 +284,13 @@ def test_a_reader_that_leaves_ends_the_command_silently(tmp_path: Path) -> None:
         child.stdout.close()
         assert child.stderr.read() == b""
     assert child.returncode == 128 + signal.SIGPIPE
+
+
+@pytest.mark.slow
+def test_memory_that_a_limit_denies_is_told_in_words(ten: Path) -> None:
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_DATA, (64 << 20, 64 << 20))
+
+    done = run_process("apply", ten, "-", stdin=bytes(100 << 20), preexec_fn=limited)
+    assert is_refusal(done, 5)
+    assert "memory" in done.err and ten.read_bytes() == TEN_LINES

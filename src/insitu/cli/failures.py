@@ -79,6 +79,13 @@ def _described(error: BaseException) -> dict[str, Any]:
         case OSError():
             # The library turns every OSError about files into an InsituError: this one is about our output.
             return _problem("output", f"Cannot write the output: {error.strerror}.", "", _OUTPUT_EXIT)
+        case MemoryError():
+            return _problem(
+                "no-memory",
+                "This program may not take as much memory as it needs.",
+                "Raise the limit it runs under. If an edit was under way, run: insitu recover PATH",
+                StorageError.exit_code,
+            )
         case _:
             return _problem(
                 "internal",
