@@ -29,6 +29,8 @@ from insitu.views.text import Encoding, checked_codec, encoding_of, named_encodi
 
 if TYPE_CHECKING:
     from insitu.engine.growing_index import GrowingIndex
+    from insitu.engine.row_index import RowIndex
+    from insitu.formats.csv_dialect import Dialect
     from insitu.views.csv import Csv
     from insitu.views.draft import Draft, Drafting
     from insitu.views.json import Json
@@ -238,6 +240,11 @@ class Document(Editable):
 
             self._index = GrowingIndex(self.site, self._base, self.policy, self.cancel)
         return self._index
+
+    def _kept_rows(self, dialect: Dialect) -> RowIndex | None:
+        from insitu.views.csv_places import RowPlaces
+
+        return RowPlaces(self, dialect).kept()
 
     def map(self, dtype: Any = None) -> Any:
         """A context manager over the whole file as a writable array; what was touched becomes pending.

@@ -9,19 +9,20 @@ Rows are all rows, a header included, numbered from 0; what the byte order mark 
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from insitu.core.columns import Block
+from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel, Progress, Reader
 from insitu.core.spans import Span
-from insitu.engine.granules import GRANULE_BYTES, Granules
-from insitu.engine.kept_index import Kind
+from insitu.engine.granules import GRANULE_BYTES
+from insitu.engine.kept_index import Kind, kept_part
 from insitu.engine.reopening import Way
-from insitu.engine.saved_index import Layout, Sample
+from insitu.engine.row_granules import ROWS_LAYOUT, Granule, RowGranules
+from insitu.engine.saved_index import Sample
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Snapshot
 from insitu.errors import FormatError, InternalError, SpanError, StaleError
@@ -37,37 +38,6 @@ from insitu.storage.base import Volume
 
 if TYPE_CHECKING:
     from insitu.formats.cells import Column
-
-
-class RowGranules(Granules):
-    """Granules, and the state in which each begins."""
-
-    def __init__(self, granule_bytes: int) -> None:
-        super().__init__(granule_bytes)
-        self.states = array("B")
-
-    @property
-    def columns(self) -> tuple[array[int], ...]:
-        """What is known of each granule."""
-        return (*super().columns, self.states)
-
-    def add(self, size: int, count: int, state: int) -> None:
-        """Adds a granule behind the others, or to the last one where I2 wants it."""
-        self.append(size, count)
-        if len(self.states) < len(self.sizes):
-            self.states.append(state)
-
-    def keep_rows(self, other: RowGranules, first: int, stop: int) -> None:
-        """Adds the granules ``[first, stop)`` of another index, unscanned."""
-        if first < stop:
-            self.add(other.sizes[first], other.counts[first], other.states[first])
-            self.sizes.extend(other.sizes[first + 1 : stop])
-            self.counts.extend(other.counts[first + 1 : stop])
-            self.states.extend(other.states[first + 1 : stop])
-
-
-ROWS_LAYOUT: Final = Layout(b"insitu-r", 1, range(STATES), RowGranules)
-"""How it is saved; the mark is the state at the end."""
 
 
 class RowIndex:
@@ -171,6 +141,32 @@ class RowIndex:
         place = self._granules.at_offset(offset)
         found = self._ends_in(place.granule, place.span)
         return place.ends + int(np.searchsorted(found, offset))
+
+    @property
+    def granule_bytes(self) -> int:
+        """How many bytes a granule has at most."""
+        return self._granules.granule_bytes
+
+    @property
+    def granule_count(self) -> int:
+        """How many granules there are."""
+        return len(self._granules.sizes)
+
+    def granule(self, number: int) -> Granule:
+        """The granule of this number (from 0), which must exist. Reads nothing."""
+        return self._granules.granule(self._granules.at(number), self._final)
+
+    def granule_at(self, offset: int) -> Granule:
+        """The granule that holds the byte at an offset; the last one for offsets from the end on."""
+        return self._granules.granule(self._granules.at_offset(offset), self._final)
+
+    def granule_stop(self, offset: int) -> int:
+        """Where the granule stops that holds the byte at an offset."""
+        return self._granules.at_offset(offset).stop
+
+    def origin(self, granule: Granule) -> Granule:
+        """The granule in which the row starts that is under way where a granule begins."""
+        return self.granule(self._granules.origin(granule.number))
 
     def extended(
         self, reader: Reader, *, progress: Progress | None = None, cancel: Cancel | None = None
@@ -358,6 +354,21 @@ def row_index_kind(site: Site, dialect: Dialect) -> Kind[RowIndex]:
         saved_stamp=ROWS_LAYOUT.saved_stamp,
         load=lambda volume, path, reader, stamp: RowIndex.load(volume, path, reader, dialect, stamp),
     )
+
+
+def kept_rows(
+    site: Site, base: Snapshot, policy: Policy, dialect: Dialect, cancel: Cancel | None = None
+) -> RowIndex | None:
+    """The row index of a snapshot, as far as one is kept and can be carried over; it is not built: None.
+
+    Raises:
+        CancelledError: ``cancel`` said so.
+        StaleError: the file was cut shorter meanwhile.
+
+    Cost: a read of the saved index, and of what changed since.
+    """
+    index = kept_part(site, base, policy, row_index_kind(site, dialect), cancel)
+    return index if index is not None and index.size == base.size else None
 
 
 @dataclass(frozen=True, slots=True)

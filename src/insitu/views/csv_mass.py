@@ -67,7 +67,7 @@ class CsvUpdate:
             FormatError: a row is too short; or the file is not written in the dialect.
             NoMatchError, ExpectationError: not as many rows as expected.
         """
-        with beside(source.reader, __name__) as companion:
+        with beside(source, self.dialect, __name__) as other:
             selection = Selection.of(source, self.dialect, self.where, null_empty=self.null_empty)
             columns = selection.indices(self.set)
             width = len(selection.header)
@@ -78,7 +78,7 @@ class CsvUpdate:
                     f"Two of the columns to set are the same: {', '.join(self.set)}; nothing was changed."
                 )
             work = _Setting(selection, targets, self.short)
-            passed = selection.scan_beside(companion, source, self.dialect, columns, work, progress, cancel)
+            passed = selection.scan_beside(other, source, self.dialect, columns, work, progress, cancel)
             yield from _edited(passed, self.expect, source)
 
 
@@ -104,10 +104,10 @@ class CsvDelete:
             FormatError: the file is not written in the dialect.
             NoMatchError, ExpectationError: not as many rows as expected.
         """
-        with beside(source.reader, __name__) as companion:
+        with beside(source, self.dialect, __name__) as other:
             selection = Selection.of(source, self.dialect, self.where, null_empty=self.null_empty)
             work = _Deleting(selection)
-            passed = selection.scan_beside(companion, source, self.dialect, (), work, progress, cancel)
+            passed = selection.scan_beside(other, source, self.dialect, (), work, progress, cancel)
             yield from _edited(passed, self.expect, source)
 
 

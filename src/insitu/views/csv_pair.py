@@ -26,6 +26,7 @@ from insitu.scan.companion import Companion
 from insitu.scan.pair import Pair, pays, windows_of
 from insitu.storage.local import local_volume
 from insitu.views.csv_window import Begun, CsvWindow
+from insitu.views.streaming import Source
 
 T = TypeVar("T")
 
@@ -126,23 +127,45 @@ class _Start(Generic[T]):
         return _Worker(self.work, self.way.open()).attempt
 
 
-@contextmanager
-def beside(reader: Reader, module: str) -> Iterator[Companion[Span, Attempt[Any]] | None]:
-    """Has a companion start while a scan is prepared; None where none would pay, or be right.
+class Beside:
+    """A companion for one scan, if one pays and is right; ``beside`` makes it and ends it.
 
     Only where nobody else can commit: it reads the file itself, and sees what it holds at that moment.
 
     Args:
         module: where the work is written that it will be asked for.
     """
-    companion = None
-    if isinstance(reader, Snapshot) and reader.settled and pays(reader.size):
-        companion = Companion[Span, Attempt[Any]].spawned("numpy", module, local_volume.__module__)
+
+    def __init__(self, reader: Reader, module: str) -> None:
+        self._pays = isinstance(reader, Snapshot) and reader.settled and pays(reader.size)
+        self._modules = "numpy", module, local_volume.__module__
+        self._companion: Companion[Span, Attempt[Any]] | None = None
+
+    def companion(self) -> Companion[Span, Attempt[Any]] | None:
+        """Has it start, unless it has already; None where there is none."""
+        if self._pays and self._companion is None:
+            self._companion = Companion[Span, Attempt[Any]].spawned(*self._modules)
+        return self._companion
+
+    def end(self) -> None:
+        """Ends it, if it has started."""
+        if self._companion is not None:
+            self._companion.end()
+
+
+@contextmanager
+def beside(source: Source, dialect: Dialect, module: str) -> Iterator[Beside]:
+    """Has a companion start while a scan is prepared; later, if at all, where the rows' index is kept.
+
+    Arguments as ``Beside``.
+    """
+    made = Beside(source.reader, module)
     try:
-        yield companion
+        if source.rows(dialect) is None:
+            made.companion()
+        yield made
     finally:
-        if companion is not None:
-            companion.end()
+        made.end()
 
 
 def scan_paired(
@@ -156,7 +179,7 @@ def scan_paired(
     """Does the work with all data rows, batch by batch, and yields the results in file order.
 
     Args:
-        companion: from ``beside``; None: this process does all.
+        companion: from ``Beside``; None: this process does all.
         span: the data rows.
         progress: called a few times a second and at the end.
         cancel: asked between windows.

@@ -10,7 +10,7 @@ from insitu.core.protocols import Cancel, Progress, Reader
 from insitu.core.sequence import Change, Sequence
 from insitu.core.spans import Span
 from insitu.engine.kept_index import kept
-from insitu.engine.row_index import RowIndex, row_index_kind
+from insitu.engine.row_index import RowIndex, kept_rows, row_index_kind
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Snapshot
 from insitu.formats.csv_dialect import Dialect
@@ -77,19 +77,19 @@ class RowPlaces:
             FormatError: a quote is never closed, or one is misplaced and the dialect strict.
             CancelledError: ``cancel`` said so.
         """
-        document = self._document
-        if self._base is None or self._sequence is not document.sequence:
-            self._sequence = document.sequence
-            self._base = self._of_base(progress, cancel)
-            self._current = None
-        changes = document.sequence.changes()
-        if self._current is None or changes is not self._seen:
-            self._current = self._base
-            if changes:
-                triples = ((*change.base, change.current.size) for change in changes)
-                self._current = self._base.patched([block_of(triples)], document, cancel=cancel)
-            self._seen = changes
-        return self._current
+        base = self._known_base() or self._of_base(progress, cancel)
+        return self._of_current(base, cancel)
+
+    def kept(self) -> RowIndex | None:
+        """The index of the current content, where that of the base is kept: it is not built.
+
+        Raises:
+            FormatError: as ``index``.
+        """
+        document, known = self._document, self._known_base()
+        if known is None and isinstance(document.base, Snapshot):
+            known = kept_rows(document.site, document.base, document.policy, self._dialect)
+        return known and self._of_current(known, None)
 
     def replaced(self, span: Span, new_size: int) -> None:
         """Follows an edit that was just made to the content this index is of.
@@ -100,6 +100,24 @@ class RowPlaces:
         if self._current is not None:
             patched = self._current.patched([block_of([(*span, new_size)])], self._document)
             self._current, self._seen = patched, self._document.sequence.changes()
+
+    def _known_base(self) -> RowIndex | None:
+        """The index of the base, where it was asked for before."""
+        return self._base if self._sequence is self._document.sequence else None
+
+    def _of_current(self, base: RowIndex, cancel: Cancel | None) -> RowIndex:
+        """The index of the base with what is pending."""
+        document = self._document
+        if base is not self._base:
+            self._sequence, self._base, self._current = document.sequence, base, None
+        changes = document.sequence.changes()
+        if self._current is None or changes is not self._seen:
+            self._current = base
+            if changes:
+                triples = ((*change.base, change.current.size) for change in changes)
+                self._current = base.patched([block_of(triples)], document, cancel=cancel)
+            self._seen = changes
+        return self._current
 
     def _of_base(self, progress: Progress | None, cancel: Cancel | None) -> RowIndex:
         document, base = self._document, self._document.base

@@ -258,7 +258,10 @@ class CsvRows:
 
     @property
     def _source(self) -> Source:
-        return Source(self._document, self._document.text, self._document.path)
+        return Source(self._document, self._document.text, self._document.path, self._kept_rows)
+
+    def _kept_rows(self, dialect: Dialect) -> RowIndex | None:
+        return self._places.kept() if dialect == self.dialect else None
 
     def _check_certain(self) -> None:
         self._sniffed.check_certain(self._document.path)

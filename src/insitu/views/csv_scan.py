@@ -21,6 +21,7 @@ from insitu.formats.csv_scan import Rows
 from insitu.formats.csv_sieve import Sieve
 from insitu.formats.csv_specials import LazyTable
 from insitu.formats.csv_states import START
+from insitu.views.csv_indexed import indexed_rows
 from insitu.views.csv_window import Begun, CsvWindow, data_start
 from insitu.views.streaming import Source
 
@@ -52,6 +53,7 @@ def scan_rows(
     """Calls ``work`` with all data rows, batch by batch, and yields the results in file order.
 
     ``work`` runs on several threads at once: it may not keep ``Rows.data`` nor share state without a lock.
+    Where the index of the rows is kept and few can be let through, only those are split (``csv_indexed``).
 
     Args:
         columns: indexes (from 0) of the columns whose cells are wanted.
@@ -63,10 +65,15 @@ def scan_rows(
     Raises:
         FormatError: a quote is misplaced and the dialect is strict; a quote is never closed.
         LimitError: a row is longer than 8 MiB.
+        StaleError: the file does not hold the rows its index knows.
         CancelledError: ``cancel`` said so.
 
     Cost: one read; a window of 1 MiB and its offsets for each of at most four threads.
     """
+    if start is None:
+        passed = indexed_rows(source, dialect, columns, work, sieve, progress, cancel)
+        if passed is not None:
+            return passed
     reader = source.reader
     begin = data_start(reader, dialect) if start is None else start
     span = Span(begin, reader.size)

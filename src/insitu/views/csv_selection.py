@@ -12,8 +12,8 @@ from insitu.formats.condition_batch import Batch
 from insitu.formats.conditions import Condition, column_index
 from insitu.formats.csv_scan import Rows, split_rows
 from insitu.formats.csv_sieve import Sieve
-from insitu.scan.companion import Companion
-from insitu.views.csv_pair import Attempt, RowWork, scan_paired
+from insitu.views.csv_indexed import indexed_rows
+from insitu.views.csv_pair import Beside, RowWork, scan_paired
 from insitu.views.csv_scan import scan_rows
 from insitu.views.csv_window import data_start, row_end
 from insitu.views.streaming import Source
@@ -98,7 +98,7 @@ class Selection:
 
     def scan_beside(
         self,
-        companion: Companion[Span, Attempt[T]] | None,
+        other: Beside,
         source: Source,
         dialect: Dialect,
         columns: Iterable[int],
@@ -106,14 +106,20 @@ class Selection:
         progress: Progress | None,
         cancel: Cancel | None,
     ) -> Iterator[T]:
-        """As ``scan``, with a companion if there is one (from ``csv_pair.beside``).
+        """As ``scan``, with a companion if one pays.
 
         Args:
+            other: from ``csv_pair.beside``.
             work: as in ``csv_pair.RowWork``; can be pickled.
         """
+        wanted = tuple(dict.fromkeys((*self.columns, *columns)))
+        passed = indexed_rows(source, dialect, wanted, work, self.sieve, progress, cancel)
+        if passed is not None:
+            return passed
+        companion = other.companion()
         if companion is None:
             return self.scan(source, dialect, columns, work, progress, cancel)
-        row_work = RowWork(dialect, tuple(dict.fromkeys((*self.columns, *columns))), self.sieve, work)
+        row_work = RowWork(dialect, wanted, self.sieve, work)
         reader = source.reader
         span = Span(data_start(reader, dialect), reader.size)
         return scan_paired(reader, companion, row_work, span, progress, cancel)

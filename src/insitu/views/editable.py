@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from insitu.core.pieces import Copy, Literal, Padding, Piece
 from insitu.core.protocols import Cancel, Progress
@@ -15,6 +16,10 @@ from insitu.errors import AccessError, LimitError, RequestError
 from insitu.views.readable import Readable
 from insitu.views.replacing import Replace
 from insitu.views.streaming import MassEdit, Source
+
+if TYPE_CHECKING:
+    from insitu.engine.row_index import RowIndex
+    from insitu.formats.csv_dialect import Dialect
 
 # Pending edits are kept in memory, about 300 bytes each; insitu.replace streams any number.
 PENDING_MAX = 1_000_000
@@ -110,7 +115,7 @@ class Editable(Readable):
             InsituError: as the edit says; nothing was changed.
         """
         edits: list[tuple[Span, bytes]] = []
-        source = Source(self._content, self.text, self.path)
+        source = Source(self._content, self.text, self.path, self._kept_rows)
         for batch in edit.batches(source, progress, cancel):
             edits += listed(batch)
             if len(edits) > PENDING_MAX:
@@ -162,6 +167,10 @@ class Editable(Readable):
     def discard(self) -> None:
         """Drops everything pending."""
         self.sequence.clear()
+
+    @abstractmethod
+    def _kept_rows(self, dialect: Dialect) -> RowIndex | None:
+        """The index of the current content's rows in a dialect, where one is kept."""
 
     def _check_writable(self, span: Span) -> None:
         if self.read_only:

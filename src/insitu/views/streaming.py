@@ -7,10 +7,11 @@ adds one by writing a class with ``batches``, and it works on files (``streaming
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from insitu.core.plan import Choice
 from insitu.core.policy import Policy
@@ -27,6 +28,14 @@ from insitu.views.diff import unified
 from insitu.views.operation import Rendered, changes_of
 from insitu.views.text import Encoding, encoding_of, named_encoding
 
+if TYPE_CHECKING:
+    from insitu.engine.row_index import RowIndex
+    from insitu.formats.csv_dialect import Dialect
+
+
+def _no_rows(_dialect: Dialect) -> None:
+    """No index is kept."""
+
 
 class Source(NamedTuple):
     """What a mass edit is made over: the bytes, the encoding of their text, and a name for messages."""
@@ -34,6 +43,8 @@ class Source(NamedTuple):
     reader: Reader
     text: Encoding
     path: str
+    rows: Callable[[Dialect], RowIndex | None] = _no_rows
+    """The index of its rows in a dialect, where one is kept: none is built."""
 
 
 class MassEdit(Protocol):
@@ -89,7 +100,7 @@ class Stream:
     @property
     def source(self) -> Source:
         """What the mass edit reads."""
-        return Source(self.base, self.text, self._commit.site.path)
+        return Source(self.base, self.text, self._commit.site.path, cache(self._rows))
 
     @property
     def count(self) -> int:
@@ -123,6 +134,11 @@ class Stream:
             return Preview(self._commit.choose(), diff, self.count)
         finally:
             self._commit.discard()
+
+    def _rows(self, dialect: Dialect) -> RowIndex | None:
+        from insitu.engine.row_index import kept_rows
+
+        return kept_rows(self._commit.site, self.base, self._commit.policy, dialect)
 
 
 @contextmanager

@@ -104,7 +104,7 @@ class Transform:
             LimitError: a line is too long.
             CancelledError: ``cancel`` said so.
         """
-        content, text, path = source
+        content, text, path = source.reader, source.text, source.path
         function = resolved(self.function)
         if self.by == "rows":
             from insitu.views.transform_rows import row_batches  # which worker processes have no use for
