@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from insitu.formats.csv_dialect import Dialect
     from insitu.views.csv import Csv
     from insitu.views.csv_selection import Matches
-    from insitu.views.streaming import Source
 
 # One JSON object is held in memory, here and by whoever parses it.
 _JSON_BYTES_MAX: Final = 16 << 20
@@ -97,11 +96,11 @@ def count(
     from insitu.views.csv_selection import count as counted_rows
 
     with (
-        _opened(file, told, encoding) as (doc, rows),
+        _opened(file, told, encoding) as (_, rows),
         work("Counting", silent=output.quiet or output.as_json) as run,
     ):
         number = counted_rows(
-            _source(doc),
+            rows.source,
             rows.dialect,
             where,
             null_empty=null_empty,
@@ -204,12 +203,6 @@ def _opened(file: str, told: DialectOptions, encoding: str | None) -> Iterator[t
         yield doc, told.table(doc)
 
 
-def _source(doc: insitu.Document) -> Source:
-    from insitu.views.streaming import Source
-
-    return Source(doc.base, doc.text, doc.path)
-
-
 def _read_rows(file: str, doc: insitu.Document, table: Csv, rows: range, output: Output) -> None:
     """Writes whole rows as they are."""
     if not rows:
@@ -253,7 +246,7 @@ def _write_matching(
     from insitu.views.csv_selection import matching
     from insitu.views.csv_window import data_start
 
-    source, dialect = _source(doc), table.dialect
+    source, dialect = table.source, table.dialect
     if not output.as_json:
         write(doc.read(0, data_start(source.reader, dialect)))
     with work("Filtering", silent=True) as run:

@@ -107,7 +107,7 @@ class CsvRows:
     ) -> None:
         self._document = document
         self._given = Given(delimiter, quote, escape, header, lenient, newline)
-        self._sniffed: Sniffed = sniffed(self._source, self._given)
+        self._sniffed: Sniffed = sniffed(self.source, self._given)
         self._places = RowPlaces(document, self.dialect)
         # With what was pending when it was read: a list of its own after every edit.
         self._header: tuple[list[Change], tuple[str, ...]] | None = None
@@ -127,8 +127,13 @@ class CsvRows:
         """The names of the columns; ``c1``, ``c2``, ... where the file names none."""
         changes = self._document.sequence.changes()
         if self._header is None or self._header[0] is not changes:
-            self._header = changes, header_of(self._source, self.dialect)
+            self._header = changes, header_of(self.source, self.dialect)
         return self._header[1]
+
+    @property
+    def source(self) -> Source:
+        """What conditions and mass edits of the current content read, and the index of its rows if kept."""
+        return Source(self._document, self._document.text, self._document.path, self._kept_rows)
 
     def index(self, progress: Progress | None = None, cancel: Cancel | None = None) -> RowIndex:
         """The index of the rows, the header included; made if it is not there yet."""
@@ -194,7 +199,7 @@ class CsvRows:
             return list(zip(rows.in_file(found).tolist(), texts, strict=True))
 
         sieve = Sieve.of((value.encode("utf-8", "surrogateescape"),), dialect, self._document.text.name)
-        passed = scan_rows(self._source, dialect, (at,), work, sieve=sieve, progress=progress, cancel=cancel)
+        passed = scan_rows(self.source, dialect, (at,), work, sieve=sieve, progress=progress, cancel=cancel)
         for found in passed:
             for number, data in found:
                 yield self._row(number, parse_row(data, dialect), header)
@@ -255,10 +260,6 @@ class CsvRows:
         self._put(len(self), rows)
 
     # Parts
-
-    @property
-    def _source(self) -> Source:
-        return Source(self._document, self._document.text, self._document.path, self._kept_rows)
 
     def _kept_rows(self, dialect: Dialect) -> RowIndex | None:
         return self._places.kept() if dialect == self.dialect else None
