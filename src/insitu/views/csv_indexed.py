@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# So many granules, evenly spread, tell how many hold a text: 4 MiB, searched in a millisecond.
+# So many granules tell how many hold a text: 4 MiB, searched in a millisecond. They are spread by the golden
+# section: over the whole file, but with no period that what stands in it could share.
 _SAMPLES: Final = 16
+_SPREAD: Final = (5**0.5 - 1) / 2
 # Where more of them do, every row is split. Measured on 100 MB: with texts in an eighth of the granules
 # 0.10 s, in a quarter 0.17 s; all rows take 0.20 s of a core, and there are mostly two.
 _SAMPLES_HOLDING_MAX: Final = 2
@@ -70,7 +72,7 @@ def indexed_rows(
 def _sparse(reader: Reader, index: RowIndex, texts: tuple[bytes, ...]) -> bool:
     """Whether few granules hold one of some texts, as far as samples tell."""
     count = index.granule_count
-    numbers = {count * sample // _SAMPLES for sample in range(_SAMPLES)} if count else set()
+    numbers = {int(count * (sample * _SPREAD % 1)) for sample in range(_SAMPLES)} if count else set()
     sampled = (reader.read(*_extent(index.granule(number).span)) for number in numbers)
     holding = sum(any(text in data for text in texts) for data in sampled)
     return holding <= _SAMPLES_HOLDING_MAX

@@ -204,6 +204,9 @@ def test_a_saved_index_is_loaded_and_damage_is_noticed(tmp_path: Path) -> None:
         Path(path).write_bytes(damaged)
         assert RowIndex.load(volume, path, reader, PLAIN, b"stamp") is None
     assert ROWS_LAYOUT.saved_stamp(volume, str(tmp_path / "none")) is None
+    built._granules.states[1] = 7
+    save(volume, path, built.to_bytes(b"stamp"))
+    assert RowIndex.load(volume, path, reader, PLAIN, b"stamp") is None, "there is no such state"
 
 
 @pytest.mark.slow

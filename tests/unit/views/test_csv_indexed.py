@@ -22,7 +22,7 @@ from tests.readers import BytesReader
 
 WHERE = "status = 'lost'"
 ROWS = 120_000
-LOST = range(500, ROWS, 40_000)
+LOST = range(500, ROWS, 70_000)
 LONG_AGO_NS = 10**18
 
 
@@ -101,6 +101,16 @@ def test_where_many_hold_the_text_every_row_is_split(path: Path, passes: list[bo
     with insitu.open(path, "r") as doc:
         assert doc.csv().count("status = 'paid'") == ROWS - len(LOST)
     assert passes == [False]
+
+
+@pytest.mark.parametrize("every", [8, 16, 100])
+def test_texts_that_come_back_at_a_period_are_few_all_the_same(every: int) -> None:
+    reader = BytesReader(b"x,paid\n" * 40_000)
+    step = len(reader.data) // every
+    index = RowIndex.build(reader, Dialect(header=False), granule_bytes=64)
+    for at in range(step // 2 // 7 * 7, len(reader.data), step // 7 * 7):
+        reader.data = reader.data[:at] + b"x,lost\n" + reader.data[at + 7 :]
+    assert csv_indexed._sparse(reader, index, (b"lost",))
 
 
 @pytest.mark.parametrize("how", ["none", "other dialect", "changed", "small"])
