@@ -196,7 +196,10 @@ class Chooser:
         if high <= first + 1:
             return first + 1
         low = bisect_left(sums, start + goal * _FILLED_SIXTEENTHS // 16, first + 1, high)
-        best = max(worths[low : high + 1])
+        there = worths[low : high + 1]
+        best = max(there)
+        if there.count(best) == 1:
+            return low + there.index(best)
         goal += start
         right = bisect_left(sums, goal, low, high + 1)
         left = right - 1

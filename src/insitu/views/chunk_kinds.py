@@ -55,8 +55,12 @@ class Kind:
         ends: Mask = np.frombuffer(data, kind, len(data) // kind.itemsize) == self.newline
         return ends
 
-    def paths(self, offsets: list[int]) -> list[tuple[str, ...]]:
-        """The headings that some offsets stand under. Offsets come in order."""
+    def paths(self, offsets: list[int], data: bytes) -> list[tuple[str, ...]]:
+        """The headings that some offsets stand under. Offsets come in order.
+
+        Args:
+            data: what stands there, from the first of them on.
+        """
         return [()] * len(offsets)
 
     @property

@@ -158,7 +158,7 @@ class Maker:
         kind, records = self._kind, self._kind.units.records
         spans = list(zip(bounds.starts.tolist(), bounds.stops.tolist(), strict=True))
         parts = [data[start - low : stop - low] for start, stop in spans]
-        paths = kind.paths([start for start, _ in spans])
+        paths = kind.paths([start for start, _ in spans], data)
         header = kind.header
         first, self._number = self._number + 1, self._number + len(spans)
         return map(
@@ -191,8 +191,7 @@ class Maker:
         behind = counts_before(ends, stops) + self._line
         firsts = np.concatenate(([self._line], behind[:-1]))
         self._line = int(behind[-1])
-        terminated = np.concatenate(([False], ends))[stops]
-        return zip(firsts.tolist(), (behind - terminated).tolist(), strict=True)
+        return zip(firsts.tolist(), (behind - ends[stops - 1]).tolist(), strict=True)
 
     def _seeds(self, paths: list[tuple[str, ...]]) -> Iterator[int]:
         """What the hash makes of each path; neighbours mostly share one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -93,14 +94,9 @@ class MarkdownUnits(Scanned):
 
         short = batch.stops - batch.starts <= _HEADING_BYTES_MAX
         starts, stops, levels = batch.starts[short], batch.stops[short], batch.levels[short].astype(np.int64)
-        # A heading behind a blank line is found as a block, too.
-        blocks = batch.syncs[~np.isin(batch.syncs, starts)]
-        at = np.concatenate((blocks, starts))
-        worth = np.concatenate(
-            (np.full(len(blocks), PARAGRAPH, np.int64), SECTION + _WORTH_LEVEL * (1 + _LEVELS - levels))
-        )
-        order = np.argsort(at, kind="stable")
-        at, worth = at[order], worth[order]
+        at = _joined(batch.syncs, starts)
+        worth = np.full(len(at), PARAGRAPH, np.int64)
+        worth[np.searchsorted(at, starts)] = SECTION + _WORTH_LEVEL * (1 + _LEVELS - levels)
         kept = np.ones(len(at), np.bool_)
         self.headings.extend(zip(starts.tolist(), stops.tolist(), levels.tolist(), strict=True))
         last = self._last
@@ -136,6 +132,16 @@ class MarkdownUnits(Scanned):
         return data[offset - start : offset - start + size]
 
 
+def _joined(blocks: Column, headings: Column) -> Column:
+    """Where blocks or headings start: a heading behind a blank line is found as a block, too."""
+    import numpy as np
+
+    index = np.searchsorted(blocks, headings)
+    known = index < len(blocks)
+    known[known] = blocks[index[known]] == headings[known]
+    return np.insert(blocks, index[~known], headings[~known])
+
+
 class MarkdownKind(Kind):
     """Markdown, whose chunks know the headings they stand under."""
 
@@ -145,37 +151,49 @@ class MarkdownKind(Kind):
         self, source: Readable, encoding: str, newline: int, budget: int, notes: tuple[str, ...]
     ) -> None:
         super().__init__("markdown", encoding, newline, MarkdownUnits(source.reader, newline, budget), notes)
+        self._reader = source.reader
         self._codec = source.text.name, source.text.errors
-        # The headings of the path: their levels; their titles, or where they start and stop.
+        # The headings of the path: their levels, which ascend, and their titles.
         self._levels: list[int] = []
-        self._known: list[str | tuple[int, int]] = []
         self._titles: tuple[str, ...] = ()
 
-    def paths(self, offsets: list[int]) -> list[tuple[str, ...]]:
+    def paths(self, offsets: list[int], data: bytes) -> list[tuple[str, ...]]:
         """See ``Kind``."""
         headings = self.units.headings
+        block = offsets[0], data
         found = []
         for offset in offsets:
             if headings and headings[0][0] <= offset:
-                self._pass_to(offset)
+                self._pass_to(offset, block)
             found.append(self._titles)
         return found
 
-    def _pass_to(self, offset: int) -> None:
+    def _pass_to(self, offset: int, block: tuple[int, bytes]) -> None:
         """Takes the headings up to an offset into the path; reads the titles of those that stay in it."""
-        headings, levels, titles = self.units.headings, self._levels, self._known
+        headings, levels = self.units.headings, self._levels
+        kept = len(levels)
+        fresh: list[tuple[int, int]] = []
         while headings and headings[0][0] <= offset:
             start, stop, level = headings.popleft()
-            while levels and levels[-1] >= level:
-                levels.pop()
-                titles.pop()
+            depth = bisect_left(levels, level)
+            del levels[depth:]
             levels.append(level)
-            titles.append((start, stop))
-        self._titles = tuple([title if isinstance(title, str) else self._title(*title) for title in titles])
-        titles[:] = self._titles
+            kept = min(kept, depth)
+            del fresh[depth - kept :]
+            fresh.append((start, stop))
+        self._titles = self._titles[:kept] + tuple([self._title(*heading, *block) for heading in fresh])
 
-    def _title(self, start: int, stop: int) -> str:
-        head = self.units.bytes_at(start, min(stop - start, 2 * TITLE_BYTES_MAX))
+    def _title(self, start: int, stop: int, low: int, data: bytes) -> str:
+        """The title of a heading.
+
+        Args:
+            low: where the bytes start that are at hand; what they do not hold is read.
+        """
+        end = min(stop, start + 2 * TITLE_BYTES_MAX)
+        if low <= start and end <= low + len(data):
+            head = data[start - low : end - low]
+        else:
+            head = self._reader.read(start, end - start)
         plain = _PLAIN.fullmatch(head)
         title = plain[plain.lastindex or 0] if plain else capped_title(head, stop - start)
         return title.decode(*self._codec)
