@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from insitu.core.protocols import Reader
@@ -55,11 +54,12 @@ class MarkdownUnits(Scanned):
 
         super().__init__()
         self._reader = reader
+        # Starts, stops and levels of the headings that were found, until they are taken.
+        none = np.zeros(0, np.int64)
+        self._headings: tuple[Column, ...] = none, none, none
         front, begin = beginning(reader)
         self._batches = Scan(reader, None, begin).batches()
         self._seen = 0
-        self.headings: deque[tuple[int, int, int]] = deque()
-        """Start, stop and level of those that were found, until they are taken."""
         self._block = 0, b""
         # Where the last heading stops that nothing was found behind yet, and its level.
         self._last: tuple[int, int] | None = None
@@ -98,7 +98,8 @@ class MarkdownUnits(Scanned):
         worth = np.full(len(at), PARAGRAPH, np.int64)
         worth[np.searchsorted(at, starts)] = SECTION + _WORTH_LEVEL * (1 + _LEVELS - levels)
         kept = np.ones(len(at), np.bool_)
-        self.headings.extend(zip(starts.tolist(), stops.tolist(), levels.tolist(), strict=True))
+        found = zip(self._headings, (starts, stops, levels), strict=True)
+        self._headings = tuple([np.concatenate(columns) for columns in found])
         last = self._last
         if len(starts) and (not len(at) or int(stops[-1]) > int(at[-1])):
             self._last = int(stops[-1]), int(levels[-1])
@@ -121,6 +122,13 @@ class MarkdownUnits(Scanned):
         for heading in np.flatnonzero(near & (gaps > 1)).tolist():
             near[heading] = not self.bytes_at(int(stops[heading]), int(gaps[heading])).strip()
         return np.asarray(index[near])
+
+    def headings_to(self, offset: int) -> tuple[Column, ...]:
+        """Takes the headings that start up to an offset: their starts, stops and levels."""
+        count = int(self._headings[0].searchsorted(offset, "right"))
+        taken = tuple([column[:count] for column in self._headings])
+        self._headings = tuple([column[count:] for column in self._headings])
+        return taken
 
     def bytes_at(self, offset: int, size: int) -> bytes:
         """Some bytes, from those read last if they are among them: headings come in order."""
@@ -159,29 +167,29 @@ class MarkdownKind(Kind):
 
     def paths(self, offsets: list[int], data: bytes) -> list[tuple[str, ...]]:
         """See ``Kind``."""
-        headings = self.units.headings
+        starts, stops, levels = self.units.headings_to(offsets[-1])
+        headings = list(zip(starts.tolist(), stops.tolist(), levels.tolist(), strict=True))
         block = offsets[0], data
         found = []
-        for offset in offsets:
-            if headings and headings[0][0] <= offset:
-                self._pass_to(offset, block)
+        passed = 0
+        for count in starts.searchsorted(offsets, "right").tolist():
+            if count > passed:
+                self._pass(headings[passed:count], block)
+                passed = count
             found.append(self._titles)
         return found
 
-    def _pass_to(self, offset: int, block: tuple[int, bytes]) -> None:
-        """Takes the headings up to an offset into the path; reads the titles of those that stay in it."""
-        headings, levels = self.units.headings, self._levels
+    def _pass(self, headings: list[tuple[int, int, int]], block: tuple[int, bytes]) -> None:
+        """Takes some headings into the path; reads the titles of those that stay in it."""
+        levels = self._levels
         kept = len(levels)
         fresh: list[tuple[int, int]] = []
-        while headings and headings[0][0] <= offset:
-            start, stop, level = headings.popleft()
+        for start, stop, level in headings:
             depth = bisect_left(levels, level)
-            del levels[depth:]
-            levels.append(level)
+            levels[depth:] = [level]
             kept = min(kept, depth)
-            del fresh[depth - kept :]
-            fresh.append((start, stop))
-        self._titles = self._titles[:kept] + tuple([self._title(*heading, *block) for heading in fresh])
+            fresh[depth - kept :] = [(start, stop)]
+        self._titles = (*self._titles[:kept], *[self._title(*heading, *block) for heading in fresh])
 
     def _title(self, start: int, stop: int, low: int, data: bytes) -> str:
         """The title of a heading.
