@@ -13,6 +13,7 @@ So there are at most ``2 * size / granule_bytes + 1``, and whatever is asked abo
 
 from __future__ import annotations
 
+import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
@@ -35,7 +36,7 @@ _FAN: Final = 64
 # for each stretch, which costs as much as counting one granule and cannot use several threads.
 _NEAR_GRANULES: Final = 4
 
-# NumPy counts twice as fast as stringzilla on two threads, but takes 80 ms to import: even at 1 GB.
+# NumPy counts faster than stringzilla on two threads, but takes 80 ms to import, if nobody has: even at 1 GB.
 _NUMPY_FROM_BYTES: Final = 1 << 30
 
 
@@ -121,7 +122,9 @@ class Granules:
     @property
     def sound(self) -> bool:
         """Whether these can be granules at all; false of what somebody made up."""
-        sizes = all(0 < size <= self.granule_bytes for size in self.sizes)
+        if not self.sizes:
+            return True
+        sizes = min(self.sizes) > 0 and max(self.sizes) <= self.granule_bytes
         return sizes and all(map(le, self.counts, self.sizes))
 
     @property
@@ -188,7 +191,7 @@ class Granules:
 
 def _counter(newline: bytes, size: int) -> Callable[[memoryview], int]:
     """The fastest way to count a byte in windows of ``size`` bytes in all, imports included."""
-    if size < _NUMPY_FROM_BYTES:
+    if size < _NUMPY_FROM_BYTES and "numpy" not in sys.modules:
         import stringzilla
 
         return lambda view: stringzilla.count(view, newline)

@@ -23,7 +23,7 @@ _STEP_BYTES_MIN: Final = 1 << 20
 _STEP_PART: Final = 8
 
 # What was counted of a step that is cancelled is lost: a slow disk passes one in some seconds.
-_STEP_BYTES_MAX: Final = 64 << 20
+_STEP_BYTES_MAX: Final = 128 << 20
 
 # How much further than the mean says lines are counted at once, in 1/64.
 _MARGIN: Final = 1

@@ -273,10 +273,13 @@ class LineIndex:
 
 def _nth_end(data: bytes, newline: bytes, number: int) -> int:
     """The offset just after the line end ``number`` (from 1) in ``data``, by halving."""
+    import stringzilla
+
+    view = memoryview(data)
     low, high = 0, len(data)
     while number > 1 and high - low > 1:
         middle = (low + high) // 2
-        found = data.count(newline, low, middle)
+        found = stringzilla.count(view[low:middle], newline)
         if found < number:
             low = middle
             number -= found

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -107,7 +108,9 @@ def parsed(kind: type[Q], arguments: Mapping[str, Any]) -> Q:
         ) from None
 
 
+@cache
 def _fields(kind: Any) -> dict[str, Any]:
+    """The fields of a struct; msgspec takes a millisecond to evaluate their annotations, each time."""
     return {field.name: field.type for field in msgspec.structs.fields(kind)}
 
 

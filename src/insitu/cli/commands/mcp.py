@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from insitu.workspace.workspace import Workspace
 
 _FOLDER: Final = click.Path(exists=True, file_okay=False)
-_USED: Final = ("charset_normalizer", "numpy", "re2", "stringzilla", "xxhash")
+_USED: Final = (
+    *("charset_normalizer", "insitu.engine.growing_index", "numpy", "re2", "stringzilla", "xxhash"),
+)
 """What the first calls would else wait for: a fifth of a second."""
 
 _WITHOUT_EXTRA: Final = "The agents' server needs the MCP SDK; install it with: pip install 'insitu[mcp]'"
