@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks import peers
 from benchmarks.cases import Bench, Case, Contestant, Target
 from benchmarks.inputs import EVERY_LINE, RARE
-from benchmarks.measure import digest, fresh_copy
+from benchmarks.measure import digest, fresh_copy, run
 
 FOLDER_NAME = "edited"
 OVERWRITTEN_BYTES = 100
@@ -112,11 +112,23 @@ def _insert(bench: Bench, name: str, title: str, share: float) -> Case:
 
 def _draft(bench: Bench) -> Case:
     path, sample = _edited(bench), bench.folder / FOLDER_NAME / "sample"
-    scattered, single = f"insitu, draft of {INSERTIONS:,}", "insitu, one at the front"
-    call = f"{INSERTIONS:,} x doc.insert; doc.save_draft(); insitu.open(FILE, draft=True).commit()"
+    at_once, each = f"insitu, draft of {INSERTIONS:,}", f"insitu, {INSERTIONS:,} saves"
+    single = "insitu, one at the front"
+    commit = "insitu.open(FILE, draft=True).commit()"
     given: dict[str, Any] = {"path": path, "sample": sample}
+    drafted: dict[str, Any] = {**given, "insertions": INSERTIONS, "seed": 7}
     contestants = (
-        peers.inside(scattered, "draft", call, **given, insertions=INSERTIONS, seed=7),
+        peers.inside(
+            at_once, "draft", f"{INSERTIONS:,} x doc.insert; doc.save_draft(); {commit}", **drafted, saves=1
+        ),
+        peers.inside(
+            each,
+            "draft",
+            f"{INSERTIONS:,} x (doc.insert; doc.save_draft()); {commit}",
+            slow=True,
+            **drafted,
+            saves=INSERTIONS,
+        ),
         peers.inside(single, "insert_front", "insitu.insert(FILE, 0, LINE)", **given),
     )
 
@@ -124,13 +136,21 @@ def _draft(bench: Bench) -> Case:
         fresh_copy(bench.log.path, path)
         sample.write_bytes(bench.log.sample.read_bytes())
 
+    def undone(_: str) -> str:
+        """Of each way to insert, an undo leaves what was there."""
+        run(peers.insitu(COMMAND, path, "undo").argv, bench.folder)
+        return digest(path)
+
     return Case(
         "draft",
         f"insert {INSERTIONS:,} lines anywhere, through a draft",
         contestants,
-        (Target(scattered, (single,), least=DRAFT_LEAST),),
+        (
+            Target(at_once, (single,), least=DRAFT_LEAST),
+            Target(each, (single,), why_shown="every save is synced by itself"),
+        ),
         prepare=prepare,
-        answer=lambda stdout: stdout,
+        answer=undone,
     )
 
 

@@ -31,13 +31,15 @@ def insitu(name: str, path: Path | None, verb: str, *options: str) -> Contestant
     return Contestant(name, argv, shown, ours=True)
 
 
-def inside(name: str, call: str, shown: str, *, ours: bool = True, **arguments: Any) -> Contestant:
+def inside(
+    name: str, call: str, shown: str, *, ours: bool = True, slow: bool = False, **arguments: Any
+) -> Contestant:
     """A call of the library, or of a peer in Python, timed inside its process (see ``inside``)."""
     given = json.dumps(
         {key: str(value) if isinstance(value, Path) else value for key, value in arguments.items()}
     )
     argv = (sys.executable, "-m", "benchmarks.inside", call, given)
-    return Contestant(name, argv, shown, ours=ours, inside=True)
+    return Contestant(name, argv, shown, ours=ours, inside=True, slow=slow)
 
 
 def program(name: str, path: Path, *words: str) -> Contestant:

@@ -135,9 +135,10 @@ class Checker:
             return
         self._right_so_far = False
         writes = [self._written(step) for step in segment]
-        reads = [source for step in segment for source in self._sources(step, writes)]
+        spoiled = _merged(writes)
+        reads = [source for step in segment for source in self._sources(step, spoiled)]
         if not self._plan.swaps:
-            self._require(_disjoint(reads, writes), "a segment reads what it writes")
+            self._require(_disjoint(reads, spoiled), "a segment reads what it writes")
             self._spoil(segment, writes)
         for step in segment:
             match step:
@@ -181,7 +182,7 @@ class Checker:
         """What a step reads from the target, after proving that the right bytes are there.
 
         Args:
-            writes: what the step's segment writes.
+            writes: what the step's segment writes, merged.
         """
         if isinstance(step, Move):
             return [step.source]
@@ -287,19 +288,22 @@ def check(plan: Plan, splices: Splices) -> None:
     checker.finish()
 
 
-def _disjoint(reads: Sequence[Span], writes: Sequence[Span]) -> bool:
-    """Whether no read overlaps any write."""
-    if not reads:
-        return True
+def _merged(spans: Iterable[Span]) -> list[Span]:
+    """The same bytes as spans that are sorted and do not touch."""
     merged: list[Span] = []
-    for span in sorted(writes):
+    for span in sorted(spans):
         if merged and span.start <= merged[-1].stop:
             merged[-1] = Span(merged[-1].start, max(span.stop, merged[-1].stop))
         else:
             merged.append(span)
-    stops = [span.stop for span in merged]
+    return merged
+
+
+def _disjoint(reads: Sequence[Span], writes: Sequence[Span]) -> bool:
+    """Whether no read overlaps any of the writes, which are merged."""
+    stops = [span.stop for span in writes]
     for read in reads:
         i = bisect_right(stops, read.start)
-        if read.size and i < len(merged) and merged[i].overlaps(read):
+        if read.size and i < len(writes) and writes[i].overlaps(read):
             return False
     return True

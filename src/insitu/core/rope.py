@@ -192,6 +192,10 @@ class Rope:
         index = sizes.seek(inner)
         return Place(at, index, inner - sizes.sums[index])
 
+    def __iter__(self) -> Iterator[Part]:
+        """Yields all parts in order; the rope must not change meanwhile."""
+        return chain.from_iterable(block.parts for block in self.blocks)
+
     def parts(self, span: Span) -> Iterator[Part]:
         """Yields what tiles ``span``, in order; the rope must not change meanwhile."""
         start, stop = span

@@ -229,7 +229,7 @@ class Sequence:
 
     def parts(self) -> Iterator[Part]:
         """Yields what tiles the current content, as it is held: whoever reads it must not change them."""
-        return self._rope.parts(Span(0, self._rope.size))
+        return iter(self._rope)
 
     def load(self, splices: Iterable[tuple[Span, Order[Part]]]) -> None:
         """Starts anew from splices of the base, sorted and disjoint: nothing to undo, the keeper not told."""
@@ -316,7 +316,7 @@ class Sequence:
         """Yields each span of the base that is not kept, or has something put before it, and its parts."""
         at = 0
         put: list[Part] = []
-        for part in self._rope.parts(Span(0, self._rope.size)):
+        for part in self._rope:
             if not isinstance(part, Kept):
                 put.append(part)
                 continue

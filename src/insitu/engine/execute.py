@@ -75,7 +75,8 @@ class Executor:
         self._report = progress
         self._hints = Hints(journal.splices, self._source, target)
         self._written_bytes = 0
-        self._buffer = memoryview(bytearray())
+        # While one is written behind, the other is filled.
+        self._buffer = self._spare = memoryview(bytearray())
         behind = plan.cost.written_bytes >= BEHIND_FROM_BYTES
         self._behind = WriteBehind(self._write_now) if behind else None
         # Where every splice replaces the same by the same, a dense window is one call of bytes.replace.
@@ -162,11 +163,9 @@ class Executor:
         if self._sparse and not window.starts and self._kept_as_hole(window.base, step):
             return
         if window.starts and len(window.starts) * FAR_BYTES <= step.result.size:
-            # What is written behind has to last longer than until the next window.
-            size = step.result.size
-            rendered = self._room(size) if self._behind is None else bytearray(size)
-            fill = self._fill_at(step.displacement)
-            render_into(window, self._journal.new, fill, memoryview(rendered))
+            rendered = self._room(step.result.size)
+            fill = self._filling(window.base, step.displacement)
+            render_into(window, self._journal.new, fill, rendered)
             self._write(step.offset, rendered)
             return
         self._write(step.offset, render(window, self._journal.new, self._read_at(step.displacement)))
@@ -176,7 +175,8 @@ class Executor:
         if self._behind is None:
             self._write_now(offset, data)
         else:
-            self._behind.put(offset, bytes(data) if isinstance(data, memoryview) else data)
+            self._behind.put(offset, data)
+            self._buffer, self._spare = self._spare, self._buffer
 
     def _write_now(self, offset: int, data: Buffer) -> None:
         self._target.write(offset, data)
@@ -278,28 +278,23 @@ class Executor:
         What it returns is valid until it reads again.
         """
 
-        covers = self._journal.covers
-        fill = self._fill_at(displacement)
-
         def read(offset: int, size: int) -> memoryview:
-            held = covers.holding(offset, offset + size)
+            held = self._journal.covers.holding(offset, offset + size)
             if held is not None:
                 return held
             buffer = self._room(size)
-            fill(offset, buffer)
+            self._filling(Span(offset, offset + size), displacement)(offset, buffer)
             return buffer
 
         return read
 
-    def _fill_at(self, displacement: int) -> Callable[[int, memoryview], None]:
-        """As ``_read_at``, into a buffer of the caller's."""
-
+    def _filling(self, base: Span, displacement: int) -> Callable[[int, memoryview], object]:
+        """As ``_read_at``, of bytes that lie in ``base``, into a buffer of the caller's."""
         covers = self._journal.covers
+        if not any(saved for _, saved in covers.stretches(base)):
+            return lambda offset, buffer: self._source.read_into(offset + displacement, buffer)
 
         def fill(offset: int, buffer: memoryview) -> None:
-            if not len(covers):
-                self._source.read_into(offset + displacement, buffer)
-                return
             for part, saved in covers.stretches(Span(offset, offset + len(buffer))):
                 view = buffer[part.start - offset : part.stop - offset]
                 if saved:
@@ -310,7 +305,10 @@ class Executor:
         return fill
 
     def _room(self, size: int) -> memoryview:
-        """A buffer that lasts until the next one is asked for: fresh memory costs as much as a copy."""
+        """A buffer that lasts until the next one is asked for, or until what is in it is written.
+
+        Kept, because fresh memory costs as much as a copy.
+        """
         if size > len(self._buffer):
             self._buffer = memoryview(bytearray(max(size, WINDOW_BYTES)))
         return self._buffer[:size]

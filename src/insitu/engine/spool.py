@@ -42,15 +42,16 @@ class Spool:
 
     def add(self, splices: Iterable[Splice]) -> None:
         """Appends splices, nothing in the place of nothing left out; ``finish`` must follow the last."""
-        for span, pieces in splices:
-            size = sum(piece.size for piece in pieces)
-            if not size and not span.size:
-                continue
-            self._starts.append(span.start)
-            self._olds.append(self._olds[-1] + span.size)
-            self._news.append(self._news[-1] + size)
+        for (start, stop), pieces in splices:
+            size = 0
             for piece in pieces:
                 self._add_piece(piece)
+                size += piece.size
+            if not size and start == stop:
+                continue
+            self._starts.append(start)
+            self._olds.append(self._olds[-1] + stop - start)
+            self._news.append(self._news[-1] + size)
             if len(self._starts) >= BLOCK_SPLICES:
                 self._flush_block()
 
