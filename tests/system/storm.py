@@ -20,12 +20,25 @@ from xxhash import xxh3_128_hexdigest
 
 import insitu
 from insitu import Policy
-from insitu.errors import InsituError, NoPlanError, SnapshotExpiredError, StaleError, UndoError
+from insitu.errors import (
+    InsituError,
+    LockedError,
+    MissingDraftError,
+    NoPlanError,
+    SnapshotExpiredError,
+    StaleDraftError,
+    StaleError,
+    UndoError,
+)
 from tests.system.linearity import Event
 
 HISTORY = 100
 WORKERS = 32
 LOCK_TIMEOUT_S = 120
+# Who finds a draft taken does something else.
+DRAFT_TIMEOUT_S = 2
+# So many of those who save to a draft leave it to others to commit.
+SHARE_LEFT = 0.7
 
 # One commit after the other, by any planner; a few whose last syncs are put off.
 POLICIES = (
@@ -36,10 +49,17 @@ POLICIES = (
 )
 
 
+# Which draft put its edits into a file last, and which of its saves was the last.
+DRAFTED = b"(%08d:%02d)"
+SAVES_MOST = 99
+
+
 def content() -> bytes:
     """A file before the storm: tokens come and go between the braces and at the end, slots stay."""
     slots = b"".join(b"[%02d:%06d]" % (worker, 0) + b"." * 500 for worker in range(WORKERS))
-    return b"{}" + slots.replace(b"....", b"tick", 40).replace(b"....", b"-xx-", 40) + b"\n"
+    return (
+        b"{}" + DRAFTED % (0, 0) + slots.replace(b"....", b"tick", 40).replace(b"....", b"-xx-", 40) + b"\n"
+    )
 
 
 # What each edit means: from the bytes before to the bytes after. Whatever it refers to is found in the bytes,
@@ -68,12 +88,18 @@ def _exchange(before: bytes, old: str, new: str) -> bytes:
     return before.replace(old.encode(), new.encode())
 
 
+def _save(before: bytes, draft: int, number: int, worker: int, value: int) -> bytes:
+    at = before.index(b"(")
+    return _set_slot(before[:at] + DRAFTED % (draft, number) + before[at + 13 :], worker, value)
+
+
 MEANING: dict[str, Callable[..., bytes]] = {
     "set": _set_slot,
     "insert": _insert,
     "append": _append,
     "drop": _drop,
     "exchange": _exchange,
+    "save": _save,
 }
 
 
@@ -196,6 +222,70 @@ def _do_look(task: Task) -> Done:
             yield Event(began, time.monotonic(), {}, ("expired",))
 
 
+def _draft_of(document: insitu.Document) -> tuple[int, int]:
+    """Which draft a document shows, and how often it was saved."""
+    at = document.find(b"(")
+    return int(document[at + 1 : at + 9]), int(document[at + 10 : at + 12])
+
+
+def _do_draft(task: Task) -> Done:
+    """Goes on with a file's draft, or begins one; saves to it, and commits it or leaves it to others."""
+    try:
+        document = insitu.open(task.path, draft=True, policy=task.policy, lock_timeout_s=DRAFT_TIMEOUT_S)
+    except LockedError:
+        return
+    except StaleDraftError:
+        yield from _dropped(task)
+        return
+    with document:
+        document.lock_timeout_s = LOCK_TIMEOUT_S
+        draft, saves = _draft_of(document) if document.changed else (task.worker * 10**6 + task.value, 0)
+        name = f"{task.path.name} {draft:08}"
+        if saves < SAVES_MOST:
+            began, saves = time.monotonic(), saves + 1
+            at = document.find(b"(")
+            document[at : at + 13] = DRAFTED % (draft, saves)
+            at = document.find(b"[%02d:" % task.worker) + 4
+            document[at : at + 6] = b"%06d" % task.value
+            document.save_draft()
+            edit = ("save", draft, saves, task.worker, task.value)
+            yield Event(began, time.monotonic(), {name: saves}, edit)
+        if saves < SAVES_MOST and task.chance.random() < SHARE_LEFT:
+            return
+        began = time.monotonic()
+        try:
+            receipt = document.commit()
+        except (StaleError, SnapshotExpiredError):
+            return
+        assert receipt is not None
+        numbers = {task.path.name: receipt.operation, name: saves + 1}
+        made = ("draft", name, saves)
+        yield Event(began, time.monotonic(), numbers, made, wait_s=receipt.lock_wait_s)
+
+
+def _dropped(task: Task) -> Done:
+    """Drops a draft of what others changed, too."""
+    began = time.monotonic()
+    with suppress(LockedError, MissingDraftError):
+        insitu.drop_draft(task.path, lock_timeout_s=DRAFT_TIMEOUT_S)
+        yield Event(began, time.monotonic(), {}, ("dropped",))
+
+
+def _do_peek(task: Task) -> Done:
+    """Reads a file as its draft shows it."""
+    began = time.monotonic()
+    try:
+        with insitu.open(task.path, "r", lock_timeout_s=LOCK_TIMEOUT_S, draft=True) as document:
+            numbers = {task.path.name: document.generation.operation}
+            digest = xxh3_128_hexdigest(document.read(0, document.size))
+            if document.changed:
+                draft, saves = _draft_of(document)
+                numbers[f"{task.path.name} {draft:08}"] = saves
+        yield Event(began, time.monotonic(), numbers, ("look",), digest)
+    except (MissingDraftError, StaleDraftError, SnapshotExpiredError):
+        yield Event(began, time.monotonic(), {}, ("nothing to see",))
+
+
 WORK: dict[str, Callable[[Task], Done]] = {
     "set": _do_set,
     "insert": _do_insert,
@@ -205,8 +295,13 @@ WORK: dict[str, Callable[[Task], Done]] = {
     "undo": _do_undo,
     "together": _do_together,
     "look": _do_look,
+    "draft": _do_draft,
+    "peek": _do_peek,
 }
-WEIGHTS = {"look": 10, "set": 6, "together": 5, "exchange": 3, "undo": 3, "insert": 3, "append": 3, "drop": 5}
+WEIGHTS = {
+    **{"look": 10, "set": 6, "together": 5, "exchange": 3, "undo": 3, "insert": 3, "append": 3, "drop": 5},
+    **{"draft": 6, "peek": 4},
+}
 
 
 @dataclass

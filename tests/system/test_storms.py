@@ -56,12 +56,15 @@ def weather(folder: Path, seconds: float, seed: str) -> str:
     checked_s = time.process_time() - began
     for path in paths:
         names = os.listdir(folder / ".insitu" / f"{path.name}.d")
-        assert [name for name in names if not name.endswith((".op", "journal"))] == []
-    commits = [event for event in events if event.numbers and not event.reads]
+        assert [name for name in names if not name.endswith((".op", "journal", "draft"))] == []
+    kinds = Counter(str(event.edit[0]) for event in events)
+    drafts = {name for event in events if event.edit[0] == "save" for name in event.numbers}
+    assert len(drafts) <= kinds["draft"] + kinds["dropped"] + len(FILES), "a draft was lost"
+    commits = [event for event in events if {*event.numbers} & {*FILES} and not event.reads]
     assert all(any(not event.reads for event in one) for one in each), "a worker was starved"
     waits = sorted(event.wait_s for event in commits)
-    kinds = Counter(str(event.edit[0]) for event in events)
-    kinds["together"] = sum(len(event.numbers) > 1 for event in commits)
+    kinds["together"] = sum({*event.numbers} <= {*FILES} and len(event.numbers) > 1 for event in commits)
+    kinds["peek"] = sum(event.reads and len(event.numbers) > 1 for event in events)
     return (
         f"{storm.WORKERS} workers, {len(FILES)} files, {seconds} s: {dict(sorted(kinds.items()))}; all "
         f"{len(commits)} commits and {kinds['look']} readings fit one order (checked in {checked_s:.1f} s); "
@@ -93,6 +96,10 @@ def looked(began: float, ended: float, data: bytes, **numbers: int) -> Event:
     return Event(began, ended, numbers, ("look",), xxh3_128_hexdigest(data))
 
 
+def committed(began: float, ended: float, count: int, **numbers: int) -> Event:
+    return Event(began, ended, numbers, ("draft", "d", count))
+
+
 GOOD = {
     "one after the other": [
         looked(0, 1, b"", a=0),
@@ -110,6 +117,20 @@ GOOD = {
     ],
     "what begins as something else ends": [wrote(0, 1, "x", a=1), looked(1, 2, b"", a=0)],
     "together": [wrote(0, 5, "x", a=1, b=1), looked(1, 2, b"x", a=1), looked(3, 4, b"x", b=1)],
+    "a draft, read and committed": [
+        wrote(0, 1, "x", d=1),
+        wrote(2, 3, "y", a=1),
+        looked(4, 5, b"yx", a=1, d=1),
+        wrote(6, 7, "z", d=2),
+        committed(8, 9, 2, a=2, d=3),
+        looked(10, 11, b"yxz", a=2),
+    ],
+    "a draft and its file, read one after the other": [
+        wrote(0, 1, "x", d=1),
+        looked(2, 9, b"yx", a=1, d=1),
+        wrote(3, 4, "z", d=2),
+        wrote(5, 6, "y", a=1),
+    ],
     "undone back to the first": [
         wrote(0, 1, "x", a=1),
         wrote(2, 3, "y", a=2),
@@ -123,6 +144,8 @@ AFTER = {
     "at once, in whichever order": {"a": b"yx", "b": b""},
     "what begins as something else ends": {"a": b"x", "b": b""},
     "together": {"a": b"x", "b": b"x"},
+    "a draft, read and committed": {"a": b"yxz", "b": b""},
+    "a draft and its file, read one after the other": {"a": b"y", "b": b""},
     "undone back to the first": BEFORE,
 }
 BAD = {
@@ -157,6 +180,37 @@ BAD = {
         b"xy",
         b"yx",
         "no order",
+    ),
+    "a draft loses a save": (
+        [wrote(0, 1, "x", d=1), wrote(2, 3, "z", d=2), looked(4, 5, b"x", a=0, d=1)],
+        b"",
+        b"",
+        "no order",
+    ),
+    "a save of a draft that lost one": ([wrote(0, 1, "x", d=1), wrote(2, 3, "z", d=1)], b"", b"", "twice"),
+    "a draft without what it says": (
+        [wrote(0, 1, "x", d=1), looked(2, 3, b"", a=0, d=1)],
+        b"",
+        b"",
+        "something else",
+    ),
+    "a save is not in the commit": (
+        [wrote(0, 1, "x", d=1), committed(2, 3, 1, a=1, d=2)],
+        b"",
+        b"",
+        "does not hold",
+    ),
+    "a draft over its own commit": (
+        [wrote(0, 1, "x", d=1), committed(2, 5, 1, a=1, d=2), looked(3, 4, b"xx", a=1, d=1)],
+        b"x",
+        b"",
+        "something else",
+    ),
+    "a draft is committed twice": (
+        [wrote(0, 1, "x", d=1), committed(2, 3, 1, a=1, d=2), committed(2, 3, 1, a=2, d=2)],
+        b"xx",
+        b"",
+        "twice",
     ),
     "an undo of nothing": ([Event(0, 1, {"a": 1}, ("undo",))], b"", b"", "nothing to act upon"),
     "an undo of the wrong edit": (

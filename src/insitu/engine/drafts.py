@@ -209,10 +209,11 @@ def drop(site: Site, policy: Policy, lock_timeout_s: float) -> None:
         MissingDraftError: there is none.
         LockedError: somebody edits it.
     """
-    if site.volume.stat(site.draft) is None:
-        raise missing(site)
     with ExitStack() as stack:
-        _locked(site, policy, lock_timeout_s, stack)
+        try:
+            _locked(site, policy, lock_timeout_s, stack)
+        except MissingFileError as error:  # there was none, or none any more when its lock was to be had
+            raise missing(site) from error
         stack.enter_context(writing(site, policy, lock_timeout_s))
         _remove(site)
 
