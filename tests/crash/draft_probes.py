@@ -6,8 +6,8 @@ from functools import cache
 
 from insitu.testing.crashes import explore
 from insitu.testing.faults import faults
-from insitu.testing.scenario import Failure, Scenario
-from tests.crash.drafts import scenarios
+from insitu.testing.scenario import Scenario
+from tests.crash.drafts import beyond_help, scenarios
 from tests.crash.probes import _killed as killed
 
 
@@ -36,11 +36,7 @@ def killed_saves() -> list[str]:
 def failing_saves() -> list[str]:
     """Fails each call of a save once; the power is cut after what follows."""
     report = faults(_named()["save able"], budget=60, recoveries=3)
-    return [
-        str(wrong)
-        for wrong in report.wrong
-        if not (isinstance(wrong.trail[0], Failure) and wrong.trail[0].fault.forever)
-    ]
+    return [str(wrong) for wrong in report.wrong if not beyond_help(wrong)]
 
 
 def commits() -> list[str]:

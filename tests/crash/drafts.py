@@ -19,7 +19,7 @@ from insitu.engine.recover import pending
 from insitu.engine.session import writing
 from insitu.engine.site import Site
 from insitu.errors import MissingDraftError
-from insitu.testing.scenario import Scenario
+from insitu.testing.scenario import Failure, Scenario, Wrong
 from insitu.testing.simulated import SimulatedVolume
 from insitu.views import draft
 from tests.crash.commits import ABLE, BASE, PATH, PORTABLE
@@ -110,6 +110,16 @@ def show(volume: SimulatedVolume) -> None:
     file.resize(0)
     file.write(0, shown)
     file.close()
+
+
+def beyond_help(wrong: Wrong) -> bool:
+    """Whether a save was found, and is gone after a power cut, whose sync failed and all else after it.
+
+    So it could not be taken back either, and nothing tells it from one that was synced.
+    """
+    first = wrong.trail[0]
+    lost = wrong.problem == "the targets are old, but must be new" and len(wrong.trail) > 1
+    return lost and isinstance(first, Failure) and first.fault.forever and first.fault.call in (None, "sync")
 
 
 def _left_over(volume: SimulatedVolume) -> bool:

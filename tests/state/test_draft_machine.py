@@ -34,6 +34,9 @@ SMALL = [
 CELL = b"<0123456789abcdef>"
 CELLS = 40
 
+# A draft is ended only after so much has happened to it, lest most be ended before anything has.
+OLD = 5
+
 COPIED = 1 << 32
 Content = list[int]
 """Byte ``n`` of the base as ``n``, a copy of it as ``COPIED + n``, a new one of value ``v`` as ``-1 - v``."""
@@ -144,6 +147,7 @@ class Drafts(RuleBasedStateMachine):
         self.operations: list[Operation] = []
         self.path.write_bytes(self.versions[0])
         self.saved: Saved | None = None
+        self.age = 0
         if scattered:
             self.open()
             self.replace_everywhere(7, b"seven")
@@ -175,6 +179,7 @@ class Drafts(RuleBasedStateMachine):
         """The file's next version."""
         now = self.versions[-1]
         new = [Splice(start, stop, fresh(bytes_of(new, now))) for start, stop, new in splices]
+        self.age += 1
         self.operations.append(Operation(new, of))
         self.versions.append(bytes_of(content_of(new, len(now)), now))
 
@@ -183,7 +188,7 @@ class Drafts(RuleBasedStateMachine):
     def open(self) -> None:
         here = len(self.operations)
         if self.saved is None:
-            self.saved = Saved(here, [*range(len(self.versions[-1]))])
+            self.saved, self.age = Saved(here, [*range(len(self.versions[-1]))]), 0
         content = self.shown(self.saved)
         if content is None:
             with pytest.raises(StaleDraftError):
@@ -196,11 +201,12 @@ class Drafts(RuleBasedStateMachine):
         self.touched = False
 
     def edited(self, content: Content) -> None:
+        self.age += 1
         self.past.append(self.pending.content)
         self.future.clear()
         self.pending = self.pending._replace(content=content)
 
-    @rule(at=places, size=st.integers(0, 60), text=texts)
+    @rule(at=places, size=st.one_of(st.just(0), st.integers(0, 60)), text=texts)
     @precondition(lambda self: self.doc is not None)
     def replace(self, at: int, size: int, text: bytes) -> None:
         assert self.doc is not None
@@ -269,22 +275,28 @@ class Drafts(RuleBasedStateMachine):
 
     # Others, who commit while the draft is there, and while it is open.
 
-    @rule(which=places, aside=st.integers(-2, 2), size=st.integers(0, 3), text=st.binary(max_size=3))
-    @precondition(lambda self: len(self.operations) < 20)
-    def another_commits(self, which: int, aside: int, size: int, text: bytes) -> None:
+    @rule(
+        beside=st.booleans(),
+        which=places,
+        aside=st.sampled_from((0, 0, 0, -3, -1, 1)),
+        size=st.sampled_from((0, 0, 2)),
+        text=st.binary(max_size=3),
+    )
+    @precondition(lambda self: self.saved is not None and len(self.operations) < 20)
+    def another_commits(self, beside: bool, which: int, aside: int, size: int, text: bytes) -> None:
         """Replaces bytes near an edge of what is drafted, or anywhere."""
         now = self.versions[-1]
         drafted = self.shown(self.pending if self.doc else self.saved) if self.doc or self.saved else None
         edges = [at for splice in splices_of(drafted or [], len(now)) for at in splice[:2]] if drafted else []
-        spots = [*edges, which % (len(now) + 1)]
-        start = min(max(0, spots[which % len(spots)] + aside), len(now))
+        spot = edges[which % len(edges)] if beside and edges else which % (len(now) + 1)
+        start = min(max(0, spot + aside), len(now))
         stop = min(start + size, len(now))
         if text or start < stop:
             insitu.write(self.path, start, stop, text)
             self.becomes([Splice(start, stop, fresh(text))])
 
     @rule(letter=st.sampled_from("<af>"), text=st.binary(min_size=1, max_size=3))
-    @precondition(lambda self: len(self.operations) < 20)
+    @precondition(lambda self: self.saved is not None and len(self.operations) < 20)
     def another_replaces_everywhere(self, letter: str, text: bytes) -> None:
         now = self.versions[-1]
         found = [at for at, value in enumerate(now) if value == ord(letter)]
@@ -292,7 +304,7 @@ class Drafts(RuleBasedStateMachine):
             self.becomes([Splice(at, at + 1, fresh(text)) for at in found])
 
     @rule()
-    @precondition(lambda self: self.operations and self.operations[-1].of is None)
+    @precondition(lambda self: self.saved and self.operations and self.operations[-1].of is None)
     def another_takes_back(self) -> None:
         """Undoes the last operation, whoever made it."""
         insitu.undo(self.path)
@@ -307,7 +319,7 @@ class Drafts(RuleBasedStateMachine):
     # Ending
 
     @rule()
-    @precondition(lambda self: self.doc is not None)
+    @precondition(lambda self: self.doc is not None and self.age > OLD)
     def commit(self) -> None:
         assert self.doc is not None
         changed = self.pending.content != [*range(len(self.versions[self.pending.version]))]
@@ -324,7 +336,7 @@ class Drafts(RuleBasedStateMachine):
         self.doc, self.saved = None, None
 
     @rule()
-    @precondition(lambda self: self.doc is None and self.saved is not None)
+    @precondition(lambda self: self.doc is None and self.saved is not None and self.age > OLD)
     def drop(self) -> None:
         insitu.drop_draft(self.path)
         self.saved = None

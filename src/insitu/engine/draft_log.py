@@ -26,6 +26,7 @@ from insitu.core.draft_records import (
 from insitu.core.drafted import Columns, check_kept, load_state, replay
 from insitu.core.sequence import Keeper, Sequence
 from insitu.core.spans import ceil
+from insitu.engine.medium import blaming_the_medium
 from insitu.engine.pools import JournalPool
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation
@@ -79,6 +80,7 @@ class DraftLog:
     """See the module.
 
     Attributes:
+        path: where it lies; one that is written anew gets its name last.
         header: the size of the atoms that saves begin on, and when the draft was begun.
         saves: how many were appended since the log was begun or compacted.
         base: what its edits are made on.
@@ -88,9 +90,10 @@ class DraftLog:
         size: of the log, in bytes, a torn save left out.
     """
 
-    def __init__(self, volume: Volume, file: File, salt: int) -> None:
+    def __init__(self, volume: Volume, file: File, path: str, salt: int) -> None:
         self._volume = volume
         self.file = file
+        self.path = path
         self.salt = salt
         self.header: Mapping[str, Any] = {}
         self.saves = 0
@@ -117,7 +120,7 @@ class DraftLog:
         """Starts a log under a name that means nothing yet; its first save has to follow."""
         volume.remove(path)
         file = volume.open(path, write=True, create=True)
-        log = cls(volume, file, salt)
+        log = cls(volume, file, path, salt)
         log.header = header
         file.write(0, PREAMBLE.pack(MAGIC, salt))
         log._append(Kind.HEADER, json.dumps(header).encode(), 0)
@@ -164,8 +167,9 @@ class DraftLog:
         if self.saves:
             self.size = ceil(self.size, self._atom_bytes)  # J15
         try:
-            yield self.saves + 1
-            self.file.sync()
+            with blaming_the_medium():
+                yield self.saves + 1
+                self.file.sync()
         except BaseException:
             self.size, self._before = before
             self._take_back()
@@ -175,7 +179,7 @@ class DraftLog:
     def _take_back(self) -> None:
         """Cuts off what may have been appended, so that nobody takes for saved what no sync has confirmed."""
         with suppress(InsituError):
-            file = self._volume.open(self.file.path, write=True)
+            file = self._volume.open(self.path, write=True)
             try:
                 file.resize(self.size)
             finally:
@@ -194,35 +198,38 @@ class DraftLog:
     # Reading
 
     @classmethod
-    def load(cls, volume: Volume, file: File, keeper: Keeper | None) -> tuple[DraftLog, Sequence]:
+    def load(cls, volume: Volume, file: File, path: str, keeper: Keeper | None) -> tuple[DraftLog, Sequence]:
         """Reads a log and makes the saved edits.
 
         Args:
+            path: where it lies by now.
             keeper: of the sequence.
 
         Raises:
             JournalDamagedError: it does not check out.
         """
         try:
-            return cls._loaded(volume, file, keeper)
+            return cls._loaded(volume, file, path, keeper)
         except (InternalError, SpanError, ValueError, KeyError, TypeError, struct.error) as error:
-            raise _damaged(file.path, "its contents make no sense") from error
+            raise _damaged(path, "its contents make no sense") from error
 
     @classmethod
-    def _loaded(cls, volume: Volume, file: File, keeper: Keeper | None) -> tuple[DraftLog, Sequence]:
+    def _loaded(
+        cls, volume: Volume, file: File, path: str, keeper: Keeper | None
+    ) -> tuple[DraftLog, Sequence]:
         window = _Window(file)
         start = window.read(0, PREAMBLE.size)
         magic, salt = PREAMBLE.unpack(start) if len(start) == PREAMBLE.size else (b"", 0)
         if magic != MAGIC:
-            raise _damaged(file.path, "it does not begin as a draft of this version does")
-        log = cls(volume, file, salt)
+            raise _damaged(path, "it does not begin as a draft of this version does")
+        log = cls(volume, file, path, salt)
         walk = _Walk(window, salt, log.size)
         log.header = walk.header()
         sequence: Sequence | None = None
         for records in walk.saves(log._atom_bytes):
             sequence = log._take(records, window, sequence, keeper)
         if sequence is None or walk.resumes(ceil(log.size, log._atom_bytes), log._atom_bytes, log.saves + 2):
-            raise _damaged(file.path, "a record in it fails its checksum")
+            raise _damaged(path, "a record in it fails its checksum")
         check_kept(sequence)
         return log, sequence
 
@@ -258,7 +265,7 @@ class DraftLog:
         record = unpack(self.file.read(offset, HEAD_BYTES))
         payload = self.file.read(offset + HEAD_BYTES, record.size) if record else b""
         if record is None or not holds(record, payload, self.salt, offset):
-            raise _damaged(self.file.path, f"the record at byte {offset} fails its checksum")
+            raise _damaged(self.path, f"the record at byte {offset} fails its checksum")
         return payload
 
 

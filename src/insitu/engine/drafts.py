@@ -19,10 +19,11 @@ from insitu.core.sequence import Keeper, Sequence
 from insitu.engine.draft_log import Base, DraftLog
 from insitu.engine.journal import Journal
 from insitu.engine.lock import locked, place_of
+from insitu.engine.medium import blaming_the_medium
 from insitu.engine.recover import pending
 from insitu.engine.session import generation, writing
 from insitu.engine.site import Site
-from insitu.errors import LockedError, MissingDraftError, MissingFileError, StorageError
+from insitu.errors import InsituError, LockedError, MissingDraftError, MissingFileError, StorageError
 from insitu.storage.base import File
 
 
@@ -33,6 +34,7 @@ class Claim:
     Attributes:
         sequence: the edits saved, for whoever claims it to go on with.
         begun: whether there was no draft before.
+        named: whether a power cut cannot take the log's name back: then what is saved to it is safe.
     """
 
     site: Site
@@ -42,6 +44,7 @@ class Claim:
     sequence: Sequence
     begun: bool
     _open: ExitStack
+    named: bool = True
 
     def stands(self) -> bool:
         """Whether what is claimed is still the file's draft; nobody else removes it but by hand."""
@@ -55,7 +58,7 @@ class Claim:
 
         Crash: the draft is as it was saved last, or this state.
         """
-        with suppress(LockedError, StorageError), writing(self.site, self.policy, 0):
+        with suppress(LockedError, StorageError), blaming_the_medium(), writing(self.site, self.policy, 0):
             site, volume = self.site, self.site.volume
             log = DraftLog.create(volume, site.new_draft, self.log.salt, self.log.header)
             try:
@@ -69,8 +72,9 @@ class Claim:
                 volume.remove(site.new_draft)
                 raise
             self._open.callback(log.file.close)
-            self.log = log
+            self.log, self.named, log.path = log, False, site.draft
             volume.sync_folder(site.state)
+            self.named = True
 
     def drop(self) -> None:
         """Removes the draft, durably; the claim ends."""
@@ -98,10 +102,12 @@ def begin(site: Site, policy: Policy, lock_timeout_s: float) -> bool:
             finally:
                 log.file.close()
             volume.rename(site.new_draft, site.draft)
-            volume.sync_folder(site.state)
+            with blaming_the_medium():
+                volume.sync_folder(site.state)
         except BaseException:
-            volume.remove(site.new_draft)
-            site.tidy()
+            with suppress(InsituError):  # where even this fails, whoever begins a draft next does it
+                volume.remove(site.new_draft)
+                site.tidy()
             raise
     return True
 
@@ -128,11 +134,12 @@ def claim(site: Site, policy: Policy, lock_timeout_s: float, keeper: Keeper) -> 
                 if site.volume.stat(site.draft) is None:
                     continue
             checked(site, file)
-            log, sequence = DraftLog.load(site.volume, file, keeper)
+            log, sequence = DraftLog.load(site.volume, file, site.draft, keeper)
             if not begun:
                 # What is read may be in the page cache alone: who saved it was killed before it was synced.
-                file.sync()
-                site.volume.sync_folder(site.state)
+                with blaming_the_medium():
+                    file.sync()
+                    site.volume.sync_folder(site.state)
             return Claim(site, policy, lock_timeout_s, log, sequence, begun, stack.pop_all())
         site.status()  # it is the draft that is missing, and not the file
 
@@ -174,7 +181,7 @@ def seen(site: Site) -> tuple[DraftLog, Sequence]:
         raise missing(site) from error
     try:
         checked(site, file)
-        return DraftLog.load(site.volume, file, None)
+        return DraftLog.load(site.volume, file, site.draft, None)
     except BaseException:
         file.close()
         raise
@@ -220,8 +227,9 @@ def drop(site: Site, policy: Policy, lock_timeout_s: float) -> None:
 
 def _remove(site: Site) -> None:
     site.volume.remove(site.draft)
-    site.volume.sync_folder(site.state)
-    site.tidy()
+    with blaming_the_medium():
+        site.volume.sync_folder(site.state)
+        site.tidy()
 
 
 def missing(site: Site) -> MissingDraftError:

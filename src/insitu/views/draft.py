@@ -17,7 +17,7 @@ from insitu.engine.pools import JournalPool
 from insitu.engine.session import generation
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Snapshot
-from insitu.errors import SnapshotExpiredError, StaleDraftError, StaleError
+from insitu.errors import SnapshotExpiredError, StaleDraftError, StaleError, StorageError
 from insitu.storage.base import File
 from insitu.views.draft_fit import around_many, fitted
 from insitu.views.draft_pool import DraftPool, packed
@@ -121,7 +121,7 @@ class Draft:
             self._claim = claim(self._site, self._policy, self._lock_timeout_s, self)
             sequence = self._compacted(self._claim)
         else:
-            self._claim.log, sequence = DraftLog.load(self._site.volume, self._claim.log.file, self)
+            sequence = self._reloaded(self._claim)
         return self._claim.log, sequence
 
     def _compacted(self, claim: Claim) -> Sequence:
@@ -138,7 +138,11 @@ class Draft:
         claim.rewrite(pool.parts(spans), Columns.of(moved, log.digests), log.base)
         if claim.log is log:
             return claim.sequence
-        claim.log, sequence = DraftLog.load(self._site.volume, claim.log.file, self)
+        return self._reloaded(claim)
+
+    def _reloaded(self, claim: Claim) -> Sequence:
+        """What the log of a claim holds on the disk."""
+        claim.log, sequence = DraftLog.load(self._site.volume, claim.log.file, self._site.draft, self)
         return sequence
 
     # As a keeper
@@ -179,6 +183,7 @@ class Draft:
                 path=self._site.path,
             )
         log = claim.log
+        named = claim.named
         if self._whole:
             log.save(self.pool.fresh(), self._state(log), self._now())
         else:
@@ -187,10 +192,17 @@ class Draft:
         self._saved = True
         self._begin_saving(moved=False)
         self.pool.settle(log.pool)
-        if _bloated(log, self.pool.size + _PART_BYTES * self._sequence.part_count):
+        if not named or _bloated(log, self.pool.size + _PART_BYTES * self._sequence.part_count):
             # All of the pool is kept: what was undone may be redone.
             claim.rewrite(self.pool.whole(), self._state(log), self._now())
             self.pool.settle(claim.log.pool)
+        if not (named or claim.named):
+            raise StorageError(
+                f"The draft of {self._site.path} was written anew, and the disk failed to make the new log's "
+                "name durable: what was done since is saved, but a power cut may take it back.",
+                hint="Look after the disk, then save again after another edit.",
+                path=self._site.path,
+            )
         return True
 
     def _begun(self) -> Claim:

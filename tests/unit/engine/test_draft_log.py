@@ -110,6 +110,6 @@ def test_any_bytes_are_refused_and_never_crash(saved: Saved, data: bytes, keep: 
     try:
         saved.log.write_bytes((whole[:keep] if start else PREAMBLE.pack(b"insituD\x01", 5)) + data)
         with closing(local_volume().open(str(saved.log))) as file, suppress(JournalDamagedError):
-            DraftLog.load(local_volume(), file, None)
+            DraftLog.load(local_volume(), file, file.path, None)
     finally:
         saved.log.write_bytes(whole)
