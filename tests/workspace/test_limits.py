@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 import insitu.engine.growing_index
 from insitu.workspace.call import Call
-from tests.workspace.desks import Bench, check_refusal
+from insitu.workspace.desk import Limits
+from insitu.workspace.workspace import Workspace
+from tests.workspace.desks import Bench, check_refusal, followed
 
 LINES = 400_000
 
@@ -111,3 +114,33 @@ def test_wide_text_is_counted_and_replaced_by_whole_units(bench: Bench, encoding
     within = {"path": "w.txt", "pattern": "x", "replacement": "y", "within": "1"}
     bench.done("file_replace_all", **within, expected_count=3)
     assert bench.bytes("w.txt") == mark + text.replace("a", "y").encode(encoding)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [("file_list", {"pattern": "*.none"}), ("file_search", {"pattern": "x", "glob": "*.none"})],
+)
+def test_a_walk_that_finds_nothing_ends_in_time_and_goes_on(
+    bench: Bench, tool: str, arguments: dict[str, object]
+) -> None:
+    for number in range(30):
+        bench.put(f"f{number % 3}/{number}.txt", b"a\n")
+    calls, asked = 0, (tool, arguments)
+    while asked is not None:
+        answer = bench.workspace.call(*asked, Impatient(patience=9))
+        asked, calls = followed(bench, answer), calls + 1
+        assert answer.refused is None
+        assert calls < 9
+    assert calls > 3
+    assert "so far" not in answer.text
+
+
+def test_more_time_is_offered_only_where_there_is_more(tmp_path: Path) -> None:
+    (tmp_path / "f.txt").write_bytes(b"a\n")
+    asked = {"pattern": "a", "path": "f.txt", "count_only": True}
+    with Workspace(str(tmp_path), limits=Limits(seconds=5)) as workspace:
+        for seconds, said in ((1.0, "max_seconds (up to 5)"), (50.0, ". Count within ranges")):
+            call = Impatient(seconds=5)
+            answer = workspace.call("file_search", {**asked, "max_seconds": seconds}, call)
+            assert answer.refused is not None
+            assert said in answer.text

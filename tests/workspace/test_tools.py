@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -292,6 +293,38 @@ def test_a_search_that_runs_out_of_time_goes_on_at_its_cursor(bench: Bench) -> N
     assert "so far" in answer.text
     assert 'cursor="0:a.txt"' in answer.text
     assert searched(bench, pattern="match", cursor="0:a.txt") == ["a.txt:", "1: match"]
+
+
+def pages(bench: Bench, tool: str, **arguments: Any) -> list[str]:
+    """The lines of all answers, as one follows from the other, but for their headers."""
+    found: list[str] = []
+    call: tuple[str, dict[str, Any]] | None = (tool, arguments)
+    while call is not None:
+        answer = bench.done(call[0], **call[1])
+        answer.text.encode()  # else it could not be sent
+        call = followed(bench, answer)
+        found += answer.text.split("\n")[1 : None if call is None else -1]
+    return found
+
+
+def test_names_that_are_no_text_are_listed_to_the_end(bench: Bench) -> None:
+    for name in (b"a\xff", b"b\nc.txt 9 bytes", b"d\xe2\x80\xae", b"e\t", b"z.txt"):
+        (bench.root / os.fsdecode(name)).write_bytes(b"needle\n")
+    listed = pages(bench, "file_list", limit=1)
+    shown = ["a\\xff", "b\\nc.txt 9 bytes", "d\\u202e", "e\\t", "z.txt"]
+    assert [line.split("\t")[0] for line in listed] == shown
+    bench.put("A.txt", b"needle\n")
+    found = pages(bench, "file_search", pattern="needle", limit=1)
+    assert [line for line in found if line[:1] != "["] == ["A.txt:", "1: needle", "z.txt:", "1: needle"]
+
+
+def test_headings_that_are_no_text_are_spelled_out_in_answers(bench: Bench) -> None:
+    line = "text of m\u00e4ny words\n".encode()
+    sane = line * 50_000  # so that the samples are UTF-8
+    bench.put("m.md", sane + line * 12_345 + b"# T\xffop\n\n## Sub\n\ntext\n" + sane)
+    answer = bench.done("file_edit_section", path="m.md", section="Sub", text="new\n")
+    assert answer.data["changes"][0]["note"] == "replace T\\xffop/Sub"
+    answer.text.encode()
 
 
 def test_regexes_that_explode_elsewhere_are_linear(bench: Bench) -> None:

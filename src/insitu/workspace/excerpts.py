@@ -127,6 +127,11 @@ def visible(text: str) -> str:
     return _UNSEEN.sub(_escape, text)
 
 
+def in_one_line(text: str) -> str:
+    """As ``visible``, with tabs and line ends spelled out, which would be taken for those between items."""
+    return visible(text).replace("\t", "\\t").replace("\n", "\\n")
+
+
 def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

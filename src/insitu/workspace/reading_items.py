@@ -8,7 +8,7 @@ from typing import NamedTuple
 from insitu.core.spans import Span
 from insitu.document import Document
 from insitu.errors import FormatError, NoMatchError, SpanError
-from insitu.workspace.excerpts import LINE_CHARS_MAX, Shown, fitting, visible
+from insitu.workspace.excerpts import LINE_CHARS_MAX, Shown, fitting, in_one_line, visible
 from insitu.workspace.ranges import Numbers
 from insitu.workspace.reading_bytes import text_of
 from insitu.workspace.seen import part_digest
@@ -35,13 +35,13 @@ def shown_rows(document: Document, asked: Numbers, chars_max: int, again: Again)
     table = document.csv()
     count = len(table)
     last = _last(asked, count, "rows behind its header", "row")
-    names = "\t".join(("row", *map(_in_one_line, table.header)))
+    names = "\t".join(("row", *map(in_one_line, table.header)))
     shown = fitting(names, min(LINE_CHARS_MAX, chars_max // 2))
     head = shown if shown == names else f"{shown} [... {len(table.header):,} columns: file_outline]"
 
     def rows() -> Iterator[_Item]:
         for index in range(asked.start, last):
-            text = "\t".join((str(index + 1), *map(_in_one_line, table[index].cells)))
+            text = "\t".join((str(index + 1), *map(in_one_line, table[index].cells)))
             yield _Item(index + 1, text, table.span_of_row(index))
 
     return _listed(document, rows(), _Asked("rows", asked.first, last, count, {}), chars_max, again, head)
@@ -65,7 +65,7 @@ def shown_records(document: Document, asked: Numbers, pointer: str, chars_max: i
                 continue
             text, size = text_of(document, span, chars_max)
             rest = Span(span.start + size, span.stop) if size < span.size else None
-            yield _Item(index + 1, label + _in_one_line(text), span, rest)
+            yield _Item(index + 1, label + in_one_line(text), span, rest)
 
     kept = {"pointer": pointer} if pointer else {}
     return _listed(document, records(), _Asked("records", asked.first, last, count, kept), chars_max, again)
@@ -135,8 +135,3 @@ def _last(asked: Numbers, count: int, what: str, one: str) -> int:
             hint=f'The last ones: {one}s="{max(1, count - 9)}-{count}".' if count else "",
         )
     return count if asked.last is None else min(asked.last, count)
-
-
-def _in_one_line(text: str) -> str:
-    """A text with its tabs and line ends spelled out: they would be taken for those between cells."""
-    return visible(text).replace("\t", "\\t").replace("\n", "\\n")

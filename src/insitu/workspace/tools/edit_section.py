@@ -9,6 +9,7 @@ from msgspec import Meta
 from insitu.errors import ArgumentsError, NoMatchError
 from insitu.views.markdown import Markdown
 from insitu.workspace.changing import Edit, Made, Work, made_in
+from insitu.workspace.excerpts import visible
 from insitu.workspace.expecting import check_seen
 from insitu.workspace.request import Tool
 
@@ -44,7 +45,7 @@ class EditSection(Edit, frozen=True, kw_only=True):
         section = page.section(self.section)
         if self.op in ("replace", "delete"):
             check_seen(work, section.span(), f"the section {self.section}")
-        note = f"{self.op} {'/'.join(section.path)}"
+        note = visible(f"{self.op} {'/'.join(section.path)}")
         if self.op == "delete":
             section.delete()
         else:

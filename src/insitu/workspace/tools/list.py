@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 from msgspec import Meta
 
 from insitu.errors import FileKindError
-from insitu.workspace.excerpts import tool_call, visible
+from insitu.workspace.excerpts import in_one_line, tool_call
 from insitu.workspace.request import Listed, Number, Request, Tool, as_values
 from insitu.workspace.walking import Found, fits_glob, walk
 
@@ -56,24 +56,28 @@ class List(Request[Listing], frozen=True, kw_only=True):
         fits = fits_glob(self.pattern, place.path)
         depth = self.depth if self.depth is not None else (None if self.pattern else 1)
         shown: list[str] = []
-        last, more, passed = "", False, self.after is None
+        last, why, late = "", "", False
+        after = None if self.after is None else in_one_line(self.after)
+        passed = after is None
         for found in walk(desk, place, depth=depth, ignored=self.ignored):
-            path = desk.shown_below(place, found.path)
+            path = in_one_line(desk.shown_below(place, found.path))
             if not passed:
-                passed = path == self.after
+                passed = path == after
                 continue
-            if self.pattern is not None and (found.kind == "folder" or not fits(found.path)):
-                continue
-            if len(shown) == self.limit or call.stop():
-                more = True
+            if late:
+                why = f"{call.seconds:g} seconds were up"
                 break
-            shown.append(_line(found, path))
-            last = path
+            if self.pattern is None or (found.kind != "folder" and fits(found.path)):
+                if len(shown) == self.limit:
+                    why = "more"
+                    break
+                shown.append(_line(found, path))
+            last, late = path, call.stop()  # so that each call comes further, however late it is
         footer = ""
-        if more:
-            footer = f"[more; go on with {self._again(last)}]"
+        if why:
+            footer = f"[{why}; go on with {self._again(last)}]"
         elif self.after is not None and not passed:
-            footer = f"[{self.after} is not in the list (any more); list again without after]"
+            footer = f"[{after} is not in the list (any more); list again without after]"
         what = f"files that fit {self.pattern}" if self.pattern else "names"
         return Listing(header=f"{len(shown)} {what} in {self.path}", lines=shown, footer=footer)
 
@@ -84,5 +88,5 @@ class List(Request[Listing], frozen=True, kw_only=True):
 def _line(entry: Found, path: str) -> str:
     if entry.kind == "file":
         day = time.strftime("%Y-%m-%d %H:%M", time.gmtime(entry.mtime_ns / 1e9))
-        return f"{visible(path)}\t{entry.size:,} bytes\t{day}"
-    return f"{visible(path)}{'/' if entry.kind == 'folder' else f'  ({entry.kind})'}"
+        return f"{path}\t{entry.size:,} bytes\t{day}"
+    return f"{path}{'/' if entry.kind == 'folder' else f'  ({entry.kind})'}"

@@ -15,7 +15,7 @@ from insitu.scan.patterns import Pattern
 from insitu.scan.search import compile_literal, compile_regex
 from insitu.workspace.call import Call
 from insitu.workspace.described import version_of
-from insitu.workspace.excerpts import Line, Window, decoded, lines_from, tool_call, visible
+from insitu.workspace.excerpts import Line, Window, decoded, in_one_line, lines_from, tool_call, visible
 from insitu.workspace.locating import lines_span
 from insitu.workspace.near_lines import line_number, line_start
 from insitu.workspace.ranges import numbers
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 CHARS: Final = 24_000
 _LIMIT: Final = 50
+_SECONDS_MAX: Final = 50.0
 _AROUND_CHARS: Final = 120
 _BINARY_SAMPLE: Final = 8_192
 
@@ -59,7 +60,7 @@ class Search(Request[Hits], frozen=True, kw_only=True):
     context: Annotated[int, Meta(ge=0, le=20)] = 0
     limit: Annotated[int, Meta(ge=1, le=1_000)] = _LIMIT
     count_only: bool = False
-    max_seconds: Annotated[float, Meta(gt=0, le=50)] = 20.0
+    max_seconds: Annotated[float, Meta(gt=0, le=_SECONDS_MAX)] = 20.0
     cursor: Annotated[str | None, Meta(description="From the last footer.")] = None
 
     def run(self, desk: Desk, call: Call) -> Hits:
@@ -105,7 +106,8 @@ def _in_file(request: Search, desk: Desk, call: Call) -> Hits:
         if request.cursor is not None:
             span = Span(max(span.start, min(_offset(request.cursor), span.stop)), span.stop)
         if request.count_only:
-            return _counted(request, document, span, opened.shown_path, call)
+            most_seconds = min(desk.limits.seconds, _SECONDS_MAX)
+            return _counted(request, document, span, opened.shown_path, call, most_seconds)
         return _listed(request, document, span, opened.shown_path, call)
 
 
@@ -118,8 +120,11 @@ def _offset(cursor: str) -> int:
         ) from None
 
 
-def _counted(request: Search, document: Document, span: Span, path: str, call: Call) -> Hits:
-    hint = "Give it more with max_seconds (up to 50), or count within ranges of lines."
+def _counted(
+    request: Search, document: Document, span: Span, path: str, call: Call, most_seconds: float
+) -> Hits:
+    more = f"Give it more with max_seconds (up to {most_seconds:g}), or count"
+    hint = f"{more if call.seconds < most_seconds else 'Count'} within ranges of lines."
     count = counted(document, _compiled(request, document), span, path, call, hint)
     header = f"{path} version={version_of(document.generation)}: {_matches(count)}"
     return Hits(header=header, lines=[], count=count)
@@ -139,7 +144,7 @@ def _listed(request: Search, document: Document, span: Span, path: str, call: Ca
                 left -= len(line[1]) + 1
                 last_line = max(last_line, line[0])
     except OutOfTime as late:
-        footer = _goes_on(request, late.offset, f"{request.max_seconds:g} seconds were up")
+        footer = _goes_on(request, late.offset, f"{call.seconds:g} seconds were up")
     version = version_of(document.generation)
     header = f"{path} version={version}: {_matches(count)}{' so far' if footer else ''}"
     return Hits(header=header, lines=shown, footer=footer, count=count, complete=not footer)
@@ -204,21 +209,27 @@ class _Below:
         request = self._request
         fits = fits_glob(request.glob, place.path)
         offset, resume = _cursor(request.cursor)
-        files, cursor, passed = 0, "", resume is None
+        files, cursor, passed, late = 0, "", resume is None, False
         for entry in walk(self._desk, place):
             path = self._desk.shown_below(place, entry.path)
-            passed = passed or path == resume
-            if not passed or entry.kind != "file" or not entry.size or not fits(entry.path):
+            name = in_one_line(path)
+            passed = passed or name == resume
+            if not passed:
                 continue
-            begin = offset if path == resume else 0
-            if self._count >= request.limit or self._left <= 0 or self._call.stop():
-                cursor = f"{begin}:{path}"
+            begin = offset if name == resume else 0
+            if late:
+                cursor = f"{begin}:{name}"
                 break
-            found, end = self._file(path, begin)
-            files += found > 0
-            if end is not None:
-                cursor = f"{end}:{path}"
-                break
+            if entry.kind == "file" and entry.size and fits(entry.path):
+                if self._count >= request.limit or self._left <= 0:
+                    cursor = f"{begin}:{name}"
+                    break
+                found, end = self._file(path, begin)
+                files += found > 0
+                if end is not None:
+                    cursor = f"{end}:{name}"
+                    break
+            late = self._call.stop()  # asked behind each name, so that each call comes further
         if not passed:
             raise RequestError(
                 f"{resume!r} of the cursor is not below {request.path} (any more).",
@@ -290,7 +301,7 @@ def _cursor(cursor: str | None) -> tuple[int, str | None]:
         raise RequestError(
             f"{cursor[:40]!r} is no cursor of a folder.", hint="Copy it from the footer of the call before."
         )
-    return _offset(offset), path
+    return _offset(offset), in_one_line(path)
 
 
 def _is_binary(document: Document) -> bool:
