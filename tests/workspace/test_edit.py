@@ -305,3 +305,31 @@ def test_inserted_lines_end_as_their_neighbour(content: list[tuple[str, str]], a
         before = "".join(line + ending for line, ending in content[:after])
         behind = "".join(line + ending for line, ending in content[after:])
         assert path.read_bytes() == (before + added + behind).encode()
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"lines": "9-", "new_text": "x"},
+        {"lines": "9-", "new_text": "x", "expect_text": "x"},
+        {"lines": "9-", "new_text": "x", "anchor": "9:0000"},
+        {"lines": "2-9", "new_text": "x"},
+        {"insert_after": 9, "new_text": "x"},
+        {"insert_before": 9, "new_text": "x"},
+    ],
+)
+@pytest.mark.parametrize("text", [b"", b"1\n2\n", b"1\n2"])
+def test_lines_behind_the_last_one_are_refused(bench: Bench, text: bytes, edit: dict[str, object]) -> None:
+    bench.put("f.txt", text)
+    answer = bench.refused("file_edit", path="f.txt", version=bench.version("f.txt"), **edit)
+    assert answer.refused.code == "bad-span"
+    assert "no line 9" in answer.text
+    assert ("lines 1 to 2" if text else "file_append adds lines") in answer.text
+
+
+@pytest.mark.parametrize("lines", ["9", "9-", "1-9"])
+@pytest.mark.parametrize("seen", [False, True])
+def test_lines_behind_the_last_one_are_not_copied(bench: Bench, lines: str, seen: bool) -> None:
+    bench.put("f.txt", b"1\n2\n")
+    version = {"version": bench.version("f.txt")} if seen else {}
+    assert "no line 9" in bench.refused("file_copy_range", path="f.txt", lines=lines, **version).text

@@ -39,6 +39,8 @@ def expected_lines(work: Work, asked: Numbers, text: str | None, anchored: str |
         RequestError: nothing says what they are expected to be.
     """
     document = work.document
+    if asked.last is None:
+        check_there(work, asked.first)
     last = len(document.lines) if asked.last is None else asked.last
     if text is not None:
         return _holding(work, asked.first, last, text)
@@ -47,14 +49,14 @@ def expected_lines(work: Work, asked: Numbers, text: str | None, anchored: str |
         if asked.first == last:
             return last, last
     if work.seen_version is None:
-        _check_there(work, last)
+        check_there(work, last)
         raise RequestError(
             f"Nothing says what lines {asked} of {work.path} are expected to hold; nothing was changed.",
             hint='Add version="..." of your last read, or expect_text, or (for one line) anchor. They hold '
             f"now:\n{_shown(document, asked.first, last)}",
         )
     if not work.moved_on:
-        _check_there(work, last)
+        check_there(work, last)
         return asked.first, last
     digests = work.desk.seen.digests(work.path, work.seen_version, asked.first, last)
     if digests is None:
@@ -93,17 +95,26 @@ def check_seen(work: Work, span: Span | None, what: str) -> None:
     )
 
 
-def _check_there(work: Work, last: int) -> None:
-    lines = work.document.lines
+def check_there(work: Work, last: int) -> None:
+    """Refuses lines that are not there.
+
+    Args:
+        last: the number of the last of them.
+    """
     try:
         whole_line(work.document, last - 1)
     except SpanError:
-        count = len(lines)
-        raise SpanError(
-            f"{work.path} has {count:,} lines; there is no line {last:,}. Nothing was changed.",
-            hint=f"Its last line is {count}; insert_after={count} appends.",
-            line_count=count,
-        ) from None
+        raise no_such_line(work, last) from None
+
+
+def no_such_line(work: Work, number: int) -> SpanError:
+    """The refusal of a line behind the last one."""
+    count = len(work.document.lines)
+    return SpanError(
+        f"{work.path} has {count:,} lines; there is no line {number:,}. Nothing was changed.",
+        hint=f"It has lines 1 to {count}; file_append adds more." if count else "file_append adds lines.",
+        line_count=count,
+    )
 
 
 def _holding(work: Work, first: int, last: int, text: str) -> tuple[int, int]:
@@ -143,7 +154,7 @@ def _check_anchor(work: Work, first: int, last: int, anchored: str) -> None:
             "was changed.",
             hint="Add version, or give expect_text with all the lines.",
         )
-    _check_there(work, first)
+    check_there(work, first)
     start = line_start(work.document, first - 1)
     line = next(lines_from(work.document, first, start, work.document.size))
     if anchor(line) != match[2]:

@@ -14,10 +14,10 @@ from insitu.formats.lines import ended_line
 from insitu.workspace.call import Call
 from insitu.workspace.changing import Changed, Made, Place, Work, committed, lines_of, previewed
 from insitu.workspace.excerpts import text_start
-from insitu.workspace.expecting import check_seen, expected_lines
+from insitu.workspace.expecting import check_seen, check_there, expected_lines
 from insitu.workspace.locating import lines_span
-from insitu.workspace.near_lines import line_start, whole_line
-from insitu.workspace.ranges import Numbers, byte_span, numbers
+from insitu.workspace.near_lines import line_start
+from insitu.workspace.ranges import byte_span, numbers
 from insitu.workspace.request import Index, OfFile, Tool
 
 if TYPE_CHECKING:
@@ -117,17 +117,10 @@ class CopyRange(OfFile[Changed], frozen=True, kw_only=True):
             check_seen(work, span, f"what bytes {self.bytes} hold")
             return span
         asked = numbers(self.lines or "", "lines")
-        last = len(document.lines) if asked.last is None else asked.last
         if self.version is not None:
-            return lines_span(document, *expected_lines(work, Numbers(asked.first, last), None, None))
-        try:
-            whole_line(document, max(asked.first, last) - 1)
-        except SpanError:
-            raise SpanError(
-                f"{opened.shown_path} has {len(document.lines):,} lines; nothing was changed.",
-                hint="Name lines that it has.",
-            ) from None
-        return lines_span(document, asked.first, last)
+            return lines_span(document, *expected_lines(work, asked, None, None))
+        check_there(work, asked.first if asked.last is None else asked.last)
+        return lines_span(document, asked.first, asked.last)
 
     def _target(self, document: Document) -> int:
         if self.to_offset is not None:

@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Meta
 
 from insitu.core.spans import Span
-from insitu.errors import AmbiguousError, ExpectationError, LimitError, RequestError
+from insitu.errors import AmbiguousError, ExpectationError, LimitError, RequestError, SpanError
 from insitu.workspace.changing import Edit, Made, Pending, Work, make_pending
-from insitu.workspace.expecting import expected_lines
+from insitu.workspace.expecting import expected_lines, no_such_line
 from insitu.workspace.line_edits import inserted, replaced_lines, with_endings
 from insitu.workspace.locating import (
     CANDIDATES_MAX,
@@ -159,5 +159,8 @@ def _insertion(edit: TextEdit, work: Work) -> Pending:
                 hint="Leave expect_text and anchor out, or insert_before=1.",
             )
         beside = expected_lines(work, Numbers(beside, beside), edit.expect_text, edit.anchor)[0]
-    offset, data = inserted(work.document, beside - (edit.insert_before is not None), edit.new_text)
+    try:
+        offset, data = inserted(work.document, beside - (edit.insert_before is not None), edit.new_text)
+    except SpanError:
+        raise no_such_line(work, beside) from None
     return Pending(Span(offset, offset), data)
