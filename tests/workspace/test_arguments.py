@@ -42,6 +42,7 @@ def files(bench: Bench) -> Bench:
         {"path": "notes.txt", "edits": '[{"old_text": "two", "new_text": "2"}]'},
         {"path": "notes.txt", "old": "two", "new": "2", "replace_all": True},
         {"path": "notes.txt", "old": "two", "new": "2", "replace_all": False},
+        {"path": "notes.txt", "old": "two", "new": "2", "replace_all": "true"},
         {"path": "notes.txt", "old": "two", "new": "2", "dryRun": "false"},
         {"path": "notes.txt", "view_range": [2, 2], "expect_text": "two", "new_text": "2"},
         {"path": "notes.txt", "lines": 2, "expect_text": "two", "new_text": "2"},
@@ -50,6 +51,19 @@ def files(bench: Bench) -> Bench:
 def test_what_models_are_trained_on_is_taken(files: Bench, arguments: dict[str, Any]) -> None:
     files.done("file_edit", **arguments)
     assert files.bytes("notes.txt") == b"one\n2\nthree\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [
+        ({"regex": "t.o"}, 1),
+        ({"regex": "t.o", "mode": "regex"}, 1),
+        ({"pattern": "t.o", "regex": True}, 1),
+        ({"pattern": "t.o", "regex": False}, 0),
+    ],
+)
+def test_an_expression_is_taken_for_one(files: Bench, arguments: dict[str, Any], count: int) -> None:
+    assert f": {count} match" in files.done("file_search", path="notes.txt", **arguments).text
 
 
 def test_view_and_insert_as_a_text_editor_tool_names_them(files: Bench) -> None:
@@ -112,6 +126,9 @@ def test_unknown_names_are_refused_with_the_nearest(
         ("file_edit", {"path": "notes.txt", "edits": [{"old_text": "one", "lines": "1"}]}),
         ("file_edit", {"path": "notes.txt", "edits": [{"old_text": "one"}], "old_text": "two"}),
         ("file_edit", {"path": "notes.txt", "old_text": "one", "old_str": "two"}),
+        ("file_edit", {"path": "notes.txt", "old_text": "o", "new_text": "0", "replace_all": "no"}),
+        ("file_edit", {"path": "notes.txt", "old_text": "o", "new_text": "0", "replace_all": []}),
+        ("file_edit", {"path": "notes.txt", "old_text": "o", "new_text": "0", "replace_all": 2}),
         ("file_edit", {"path": "notes.txt", "old_text": ""}),
         ("file_edit", {"path": "notes.txt", "old_text": "one", "new_text": "\ud800"}),
         ("file_edit", {"path": "notes.txt", "old_text": "\ud800"}),
@@ -194,6 +211,7 @@ def test_unknown_names_are_refused_with_the_nearest(
         ("file_list", {"path": "notes.txt"}),
         ("file_list", {"path": "nope"}),
         ("file_search", {"pattern": "(", "mode": "regex"}),
+        ("file_search", {"pattern": "x", "mode": "\ud800"}),
         ("file_search", {"pattern": "x", "path": "nope"}),
         ("file_search", {"pattern": "x", "cursor": "nope"}),
         ("file_search", {"pattern": "x", "cursor": "0:nope"}),

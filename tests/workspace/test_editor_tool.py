@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import pytest
 
 from insitu.workspace import editor_tool
+from insitu.workspace.audit import AuditLog
 from insitu.workspace.workspace import Answer, Workspace
+from tests.workspace.desks import check_refusal
 
 TEXT = b"one\ntwo\nthree\nfour\n"
 
@@ -84,6 +87,8 @@ def test_create_makes_a_file_and_never_overwrites(workspace: Workspace, tmp_path
         ("view", {"view_range": [9, 12]}, "bad-span"),
         ("view", {"path": "../outside"}, "forbidden-path"),
         ("insert", {"insert_line": 99, "insert_text": "x"}, "bad-span"),
+        ("insert", {"insert_line": 1, "insert_text": "a", "new_str": "b"}, "invalid-arguments"),
+        ("view", {"path": "pipe"}, "file-kind"),
         ("undo_edit", {}, "invalid-arguments"),
         ("delete", {}, "invalid-arguments"),
     ],
@@ -91,7 +96,24 @@ def test_create_makes_a_file_and_never_overwrites(workspace: Workspace, tmp_path
 def test_what_cannot_be_done_is_refused(
     workspace: Workspace, tmp_path: Path, command: str, arguments: dict[str, Any], code: str
 ) -> None:
+    os.mkfifo(tmp_path / "pipe")
     answer = use(workspace, command, **arguments)
     assert answer.refused is not None
     assert answer.refused.code == code
+    check_refusal(answer)
     assert (tmp_path / "src" / "a.txt").read_bytes() == TEXT
+
+
+@pytest.mark.parametrize(
+    "arguments", [None, [], "view", {}, {"command": "fly"}, {"command": "view", 1: 2}, {"command": ["view"]}]
+)
+def test_what_is_no_command_is_refused_and_on_record(tmp_path: Path, arguments: Any) -> None:
+    (tmp_path / "root").mkdir()
+    with (
+        AuditLog(str(tmp_path / "log"), key=str(tmp_path / "key")) as log,
+        Workspace(str(tmp_path / "root"), audit=log) as workspace,
+    ):
+        check_refusal(editor_tool.run(workspace, arguments))
+        assert log.head().records == 1
+        workspace.call("file_search", {"pattern": "\ud800"})
+        assert log.head().records == 2

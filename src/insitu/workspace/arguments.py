@@ -54,8 +54,9 @@ ALIASES: Final[Mapping[str, str]] = {
     "head_limit": "limit",
 }
 
-_FLAGS: Final = {"replace_all": ("expect", "all")}
-"""Arguments that are true or false there, and a value of another argument here."""
+_FLAGS: Final = {"replace_all": ("expect", "all"), "regex": ("mode", "regex")}
+"""Arguments that are true or false there, and a value of another argument here. One that is an alias, too,
+may hold what the alias means, and stands for both."""
 
 _NEAR: Final = 0.6
 _DEPTH_MAX: Final = 64
@@ -101,7 +102,7 @@ def parsed(kind: type[Q], arguments: Mapping[str, Any]) -> Q:
             values = _gathered(values, kind, name)
         request: Q = msgspec.convert(values, kind, strict=False)
         return request
-    except (msgspec.ValidationError, OverflowError) as error:
+    except (msgspec.ValidationError, OverflowError, UnicodeEncodeError) as error:
         raise ArgumentsError(
             f"{name}: {str(error).replace('`', '')[:200]}; nothing was changed.",
             hint=f"Arguments of {name}: {', '.join(_fields(kind))}.",
@@ -120,13 +121,19 @@ def _named(values: dict[str, Any], kind: Any, name: str) -> dict[str, Any]:
     nested = _struct_in(fields["edits"]) if "edits" in fields else None
     known = {*fields, *(_fields(nested) if nested and "edits" not in values else ())}
     found: dict[str, Any] = {}
+    implied: dict[str, Any] = {}
     for given, value in values.items():
         target = given if given in known else ALIASES.get(given, given)
         if given in _FLAGS and given not in known and _FLAGS[given][0] in known:
-            target, on = _FLAGS[given]
+            flagged, on = _FLAGS[given]
             if value in (False, "false", None):
                 continue
-            value = on
+            if value in (True, "true"):
+                target, value = flagged, on
+            elif given in ALIASES:
+                implied[flagged] = on
+            else:
+                raise ArgumentsError(f"{name}: {given} is true or false; nothing was changed.")
         if target not in known:
             raise unknown(f"{name} has no argument {given[:60]!r}", given, sorted(known))
         if target in found:
@@ -135,6 +142,7 @@ def _named(values: dict[str, Any], kind: Any, name: str) -> dict[str, Any]:
                 hint=f"Give {target} once.",
             )
         found[target] = _shaped(value, target)
+    found = implied | found
     if nested is not None and isinstance(found.get("edits"), list):
         found["edits"] = [
             _named(edit, nested, f"{name}, edits") if isinstance(edit, dict) else edit

@@ -174,7 +174,7 @@ class AuditLog:
     def _content(self, value: str | bytes) -> dict[str, Any]:
         from hashlib import sha256
 
-        data = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else bytes(value)
+        data = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else bytes(value)
         fields: dict[str, Any] = {"bytes": len(data), "sha256": sha256(data).hexdigest()}
         if self.contents:
             fields["text"] = redacted_value(value)

@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from insitu.errors import ArgumentsError, FileKindError
-from insitu.workspace.arguments import unknown
+from insitu.workspace.arguments import malformed, unknown
 from insitu.workspace.call import Call
-from insitu.workspace.refusal import refusal
 from insitu.workspace.workspace import Answer, Workspace
 
 NAME: Final = "str_replace_based_edit_tool"
@@ -57,16 +56,22 @@ def run(workspace: Workspace, arguments: Mapping[str, Any], call: Call | None = 
     try:
         tool, given = _call_of(arguments)
     except ArgumentsError as error:
-        refused = refusal(error)
-        return Answer(refused.text, None, refused)
+        return workspace.refuse(NAME, arguments, error, call)
     answer = workspace.call(tool, given, call)
     if tool == "file_read" and answer.refused is not None and answer.refused.code == FileKindError.code:
-        return workspace.call("file_list", {"path": given.get("path"), "depth": _FOLDER_DEPTH}, call)
+        listed = workspace.call("file_list", {"path": given.get("path"), "depth": _FOLDER_DEPTH}, call)
+        return answer if listed.refused is not None else listed
     return answer
 
 
 def _call_of(arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The call that a command means."""
+    """The call that a command means.
+
+    Raises:
+        ArgumentsError: it is none.
+    """
+    if (problem := malformed(NAME, arguments)) is not None:
+        raise problem
     command = _COMMANDS.get(str(arguments.get("command")))
     if command is None:
         raise ArgumentsError(
@@ -78,8 +83,13 @@ def _call_of(arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         if name == "path":
             given[name] = value
         elif name in command.names:
+            if command.names[name] in given:
+                raise ArgumentsError(
+                    f"{name} and another argument of {arguments['command']} mean one; nothing was changed.",
+                    hint="Give one of them.",
+                )
             given[command.names[name]] = value
         elif name != "command":
-            problem = f"{arguments['command']} has no argument {name[:60]!r}"
-            raise unknown(problem, name, ["path", *command.names])
+            said = f"{arguments['command']} has no argument {name[:60]!r}"
+            raise unknown(said, name, ["path", *command.names])
     return command.tool, given

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
@@ -93,15 +93,41 @@ class Workspace:
             name: of a tool.
             arguments: as the model sent them.
         """
+        name = str(name)
+        return self._answered(name, arguments, call, lambda: parsed(self._kind(name), arguments))
+
+    def refuse(
+        self, name: str, arguments: Mapping[str, Any], error: InsituError, call: Call | None = None
+    ) -> Answer:
+        """Answers, on record, a call that a host knows to be none before it asks for a tool.
+
+        Args:
+            name, arguments: as the model sent them.
+            error: what is wrong with them.
+        """
+
+        def refused() -> Request[Any]:
+            raise error
+
+        return self._answered(name, arguments, call, refused)
+
+    def _answered(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        call: Call | None,
+        request: Callable[[], Request[Any]],
+    ) -> Answer:
+        """Makes the request of a call, carries it out and puts it on record; a refusal is an answer, too."""
         call = call or Call(seconds=self._desk.limits.seconds)
-        name, problem = str(name), malformed(str(name), arguments)
+        problem = malformed(name, arguments)
         path = arguments.get("path") if isinstance(arguments, Mapping) else None
         path = path if isinstance(path, str) else None
         try:
             with self._recorded(name, {} if problem else arguments, call):
                 if problem is not None:
                     raise problem
-                reply = self._run(parsed(self._kind(name), arguments), call)
+                reply = self._run(request(), call)
         except InsituError as error:
             refused = refusal(error, path, self._desk.shown_in)
             return Answer(refused.text, None, refused)
