@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from insitu.workspace.audit import AuditLog
+from insitu.workspace.audit_listing import Filter, Listing
 from insitu.workspace.workspace import Workspace
 from tests.workspace.desks import Bench
 
 
-def records(folder: Path) -> list[dict[str, object]]:
+def records(folder: Path) -> list[dict[str, Any]]:
     return [
         json.loads(line) for path in sorted(folder.rglob("*.jsonl")) for line in path.read_text().splitlines()
     ]
@@ -73,3 +76,38 @@ def test_nothing_is_said_about_what_lies_outside(bench: Bench, tmp_path: Path, t
     there = bench.refused(tool, path=str(tmp_path / "outside-secret.txt")).text
     missing = bench.refused(tool, path=str(tmp_path / "outside-nothing")).text
     assert there.replace("outside-secret.txt", "X") == missing.replace("outside-nothing", "X")
+
+
+def test_a_transaction_is_on_record_with_what_it_changes_in_each_file(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    with (
+        AuditLog(str(tmp_path / "log"), key=str(tmp_path / "key")) as log,
+        Workspace(str(root), audit=log) as workspace,
+    ):
+        bench = Bench(root, workspace)
+        for name in ("a.txt", "b.txt", "same.txt"):
+            bench.put(name, b"one\n")
+        calls = [
+            {"tool": "file_edit", "path": "a.txt", "old_text": "one", "new_text": "two"},
+            {"tool": "file_append", "path": "b.txt", "text": "three"},
+            {"tool": "file_edit", "path": "same.txt", "old_text": "nine", "expect": "all"},
+        ]
+        versions = [file["version"] for file in bench.done("file_transaction", calls=calls).data["files"]]
+    intent, outcome = records(tmp_path / "log")
+    change = {
+        "start": 0,
+        "old_bytes": 3,
+        "new_bytes": 3,
+        "old_sha256": sha256(b"one").hexdigest(),
+        "new_sha256": sha256(b"two").hexdigest(),
+    }
+    assert set(intent["files"]) == set(outcome["files"]) == {"a.txt", "b.txt"}
+    for record in (intent, outcome):
+        assert record["files"]["a.txt"]["changes"] == [change]
+        assert record["files"]["b.txt"]["changes_count"] == 1
+        assert (record["files"]["b.txt"]["size_before"], record["files"]["b.txt"]["size_after"]) == (4, 10)
+    assert [outcome["files"][name]["version_after"] for name in ("a.txt", "b.txt")] == versions[:2]
+    assert [outcome["files"][name]["operation"] for name in ("a.txt", "b.txt")] == [1, 1]
+    listed = list(Listing(tmp_path / "log").forwards(Filter(path="b.txt")))
+    assert [record["outcome"] for record in listed] == ["ok"]

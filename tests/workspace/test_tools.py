@@ -211,6 +211,11 @@ def test_a_budget_of_bytes_written(tmp_path: Path) -> None:
         bench.refused("file_edit", path="f.txt", old_text="two", new_text="three")
         bench.refused("file_append", path="g.txt", text="y" * 30_000, create=True)
         bench.refused("file_replace_all", path="f.txt", pattern="two", replacement="three", expected_count=1)
+        calls = [{"tool": "file_append", "path": f"{n}.txt", "text": "y" * 5_000} for n in range(4)]
+        for call in calls:
+            bench.put(call["path"], b"")
+            bench.done("file_transaction", calls=[call])
+        bench.refused("file_transaction", calls=calls)
 
 
 # Listing and searching

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Final, NamedTuple
 
 from insitu.errors import AuditError, InsituError, InternalError, LockedError, RequestError, StorageError
@@ -233,6 +233,7 @@ class Attempt:
         version_after: str | None = None,
         operation: int | None = None,
         lock_wait_s: float | None = None,
+        files: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     ) -> None:
         """Adds what became known: to the record of how the attempt ended.
 
@@ -243,6 +244,7 @@ class Attempt:
             version_before, version_after: its version tokens.
             operation: the number of the operation in the file's history.
             lock_wait_s: how long the file's lock was waited for.
+            files: of an attempt on several files, the same of each, by its path.
         """
         if changes:
             listed = [asdict(change) for change in changes[:CHANGES_MAX]]
@@ -257,6 +259,9 @@ class Attempt:
             "lock_wait_s": None if lock_wait_s is None else round(lock_wait_s, 6),
         }
         self._fields |= {name: value for name, value in facts.items() if value is not None}
+        for path, known in files.items():
+            of_file = Attempt(self._log, self._fields.setdefault("files", {}).setdefault(path, {}))
+            of_file.note(**known)
 
     def __enter__(self) -> Attempt:
         return self

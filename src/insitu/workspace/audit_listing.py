@@ -48,8 +48,20 @@ class Filter:
             and (self.outcome is None or fields.get("outcome") == self.outcome)
             and (self.since is None or time >= self.since)
             and (self.until is None or time <= self.until)
-            and (self.path is None or _path_fits(str(fields.get("path", "")), self.path))
+            and (self.path is None or any(_path_fits(path, self.path) for path in _paths(fields)))
         )
+
+
+def _paths(fields: dict[str, Any]) -> Iterator[str]:
+    """The files that an attempt was about: of a transaction, of a refused one too, those of its calls."""
+    yield str(fields.get("path", ""))
+    arguments = fields.get("arguments")
+    calls = arguments.get("calls") if isinstance(arguments, dict) else None
+    for call in calls if isinstance(calls, list) else ():
+        if isinstance(call, dict):
+            yield str(call.get("path", ""))
+    files = fields.get("files")
+    yield from files if isinstance(files, dict) else ()
 
 
 def _path_fits(path: str, wanted: str) -> bool:

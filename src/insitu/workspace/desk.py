@@ -32,7 +32,7 @@ from insitu.workspace.call import Call
 from insitu.workspace.described import version_of
 from insitu.workspace.excerpts import visible
 from insitu.workspace.plans import Plans
-from insitu.workspace.recording import intend
+from insitu.workspace.recording import done, intend, intend_together
 from insitu.workspace.roots import Place, Roots
 from insitu.workspace.seen import Seen
 
@@ -81,12 +81,13 @@ class Together(NamedTuple):
     def commit(self) -> list[Receipt | None]:
         """Commits what is pending in all files, or in none; None for a file where nothing was."""
         changed = [opened for opened in self.opened if opened.document.changed]
+        self.desk.check_budget(*changed)
         for opened in changed:
-            self.desk.check_budget(opened)
             opened.document.cancel = None
-        self.call.intend(count=sum(len(o.document.sequence.changes()) for o in changed))
-        done = self.begun.commit(progress=self.call.progress, cancel=self.call.cancelled)
-        receipts = dict(zip(done.paths, done.receipts, strict=True))
+        intend_together(self.call, {opened.shown_path: opened.document for opened in changed})
+        made = self.begun.commit(progress=self.call.progress, cancel=self.call.cancelled)
+        receipts = dict(zip(made.paths, made.receipts, strict=True))
+        self.call.note(files={o.shown_path: done(receipts[o.document.path]) for o in changed})
         return [receipts.get(opened.document.path) for opened in self.opened]
 
 
@@ -245,14 +246,16 @@ class Desk:
         receipt = document.commit(progress=call.progress, cancel=call.cancelled)
         return None if receipt is None else self._noted(receipt, call)
 
-    def check_budget(self, opened: Opened) -> None:
-        """Refuses a commit that would write more than is allowed.
+    def check_budget(self, *opened: Opened) -> None:
+        """Refuses a commit, of one file or of several together, that would write more than is allowed.
 
         Raises:
             LimitError: it would; nothing was changed.
         """
-        if self.limits.bytes_written is not None and opened.document.changed:
-            self._check_written(opened.shown_path, opened.document.plan().plan.cost.written_bytes)
+        changed = [one for one in opened if one.document.changed]
+        if self.limits.bytes_written is not None and changed:
+            written = sum(one.document.plan().plan.cost.written_bytes for one in changed)
+            self._check_written(" and ".join(one.shown_path for one in changed), written)
 
     def _check_written(self, path: str, written_bytes: int) -> None:
         most = self.limits.bytes_written
@@ -267,14 +270,7 @@ class Desk:
 
     def _noted(self, receipt: Receipt, call: Call) -> Receipt:
         """Puts on record what a commit did."""
-        call.note(
-            size_before=receipt.size_before,
-            size_after=receipt.size_after,
-            version_before=version_of(receipt.before),
-            version_after=version_of(receipt.after),
-            operation=receipt.operation,
-            lock_wait_s=receipt.lock_wait_s,
-        )
+        call.note(**done(receipt))
         return receipt
 
     def _options(self, call: Call) -> dict[str, Any]:

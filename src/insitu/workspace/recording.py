@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from insitu.core.protocols import Reader
 from insitu.core.spans import Span
 from insitu.document import Document
+from insitu.engine.receipt import Receipt
 from insitu.workspace.audit import CHANGES_MAX, Change
 from insitu.workspace.call import Call
 from insitu.workspace.described import version_of
@@ -69,13 +70,42 @@ def intend(call: Call, document: Document) -> None:
     """Records durably what a commit is about to change.
 
     Raises:
-        AuditError: it cannot be recorded, and must be: nothing was changed.
+        AuditError, LockedError: it cannot be recorded, and must be: nothing was changed.
     """
     if call.attempt is None or not document.changed:
         return  # digests are not to be had for nothing
+    call.intend(**_meant(document, CHANGES_MAX))
+
+
+def intend_together(call: Call, documents: Mapping[str, Document]) -> None:
+    """As ``intend``, of the files of a transaction, by their paths.
+
+    Raises:
+        AuditError, LockedError: it cannot be recorded, and must be: nothing was changed.
+    """
+    if call.attempt is None or not documents:
+        return
+    most = max(1, CHANGES_MAX // len(documents))  # so that a record stays as short as that of one file
+    call.intend(files={path: _meant(document, most) for path, document in documents.items()})
+
+
+def done(receipt: Receipt) -> dict[str, Any]:
+    """What is known of a file once it was committed, as ``Attempt.note`` takes it."""
+    return {
+        "size_before": receipt.size_before,
+        "size_after": receipt.size_after,
+        "version_before": version_of(receipt.before),
+        "version_after": version_of(receipt.after),
+        "operation": receipt.operation,
+        "lock_wait_s": receipt.lock_wait_s,
+    }
+
+
+def _meant(document: Document, most: int) -> dict[str, Any]:
+    """What is pending, as ``Attempt.note`` takes it: the first changes, and how many there are."""
     changes = document.sequence.changes()
-    call.intend(
-        [
+    return {
+        "changes": [
             Change(
                 change.base.start,
                 change.base.size,
@@ -83,13 +113,13 @@ def intend(call: Call, document: Document) -> None:
                 _digest(document.base, change.base),
                 _digest(document, change.current),
             )
-            for change in changes[:CHANGES_MAX]
+            for change in changes[:most]
         ],
-        count=len(changes),
-        size_before=document.base.size,
-        size_after=document.size,
-        version_before=version_of(document.generation),
-    )
+        "count": len(changes),
+        "size_before": document.base.size,
+        "size_after": document.size,
+        "version_before": version_of(document.generation),
+    }
 
 
 def _digest(reader: Reader, span: Span) -> str:
