@@ -395,6 +395,16 @@ def test_there_is_nothing_to_undo_in_a_file_never_edited(ten: Path) -> None:
     assert run("undo", ten, 7).code == 3
 
 
+@pytest.mark.parametrize("made", [0, 1])
+def test_a_version_that_never_was_is_named_as_it_was_asked_for(ten: Path, made: int) -> None:
+    for _ in range(made):
+        run("insert", ten, "--end", "--text", "more")
+    for asked in (("read", ten, "--at", 9), ("diff", ten, 0, 9), ("diff", ten, 9, 0)):
+        done = run(*asked)
+        assert done.code == 3
+        assert "Operation 9 of " in done.err and f"The last one is {made}" in done.err
+
+
 @pytest.fixture
 def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     monkeypatch.chdir(tmp_path)
@@ -437,6 +447,15 @@ def test_a_transaction_of_which_one_edit_does_not_fit_changes_nothing(two: tuple
     a, b = two
     done = run("apply", "--transaction", "-", stdin=TWO_FILES.replace(b'"two"', b'"three"'))
     assert (done.code, a.read_bytes(), b.read_bytes()) == (1, b"one\ntwo\n", b"one\ntwo\n")
+
+
+def test_an_edit_that_does_not_fit_is_named_with_its_file_and_places(two: tuple[Path, Path]) -> None:
+    _, second = two
+    second.write_bytes(b"two two")
+    done = run("apply", "--transaction", "-", stdin=TWO_FILES)
+    assert done.code == 3
+    assert f"Edit 1 of {second.resolve()}: " in done.err
+    assert done.err.splitlines()[1:3] == ['  "bytes": "0:3"', '  "bytes": "4:7"']
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from insitu.engine.recover import pending, placed, recover
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation, Snapshot
 from insitu.engine.trail import Trail
-from insitu.errors import MissingFileError, RecoveryNeededError, StaleError, UnsupportedError
+from insitu.errors import MissingFileError, RecoveryNeededError, StaleError, UndoError, UnsupportedError
 from insitu.storage.base import File
 
 
@@ -209,6 +209,12 @@ def _version(site: Site, file: File, version: int | None, wait_s: float) -> Snap
     if version is None or version == now.operation:
         state = (now.inode, now.size, now.mtime_ns)
         return Snapshot(file, now, Trail(site, file, now.operation, state, now.operation, wait_s))
+    if version > now.operation:
+        raise UndoError(
+            f"Operation {version} of {site.path} was never made.",
+            hint=f"The last one is {now.operation}; 0 is the original.",
+            operation=version,
+        )
     inode, size, mtime_ns = state = state_before(site, version + 1)
     trail = Trail(site, file, version, state, now.operation, wait_s)
     return Snapshot(file, Generation(inode, version, size, mtime_ns), trail)

@@ -230,11 +230,11 @@ class Site:
         """Status of what the path names now.
 
         Raises:
-            MissingFileError: nothing any more.
+            MissingFileError: nothing.
         """
         status = self.volume.stat(self.path)
         if status is None:
-            raise MissingFileError(f"There is no file {self.path} any more.", path=self.path)
+            raise MissingFileError(f"There is no file {self.path}.", path=self.path)
         return status
 
 

@@ -58,6 +58,8 @@ class Located(Protocol):
     """What placing edits asks of a document."""
 
     @property
+    def path(self) -> str: ...
+    @property
     def size(self) -> int: ...
     @property
     def lines(self) -> Any: ...
@@ -79,7 +81,8 @@ def place(document: Located, edits: Iterable[Edit]) -> list[tuple[Span, bytes]]:
         there = document.read(span.start, span.size) if edit.expect is not None else None
         if there != edit.expect:
             raise ExpectationError(
-                f"Edit {number} expects other bytes at {span.start}:{span.stop}; nothing was changed.",
+                f"{_named(document, number)} expects other bytes at {span.start}:{span.stop}; nothing was "
+                "changed.",
                 hint=f"There is: {(there or b'')[:200]!r}",
                 edit=number,
                 found=there,
@@ -90,7 +93,7 @@ def place(document: Located, edits: Iterable[Edit]) -> list[tuple[Span, bytes]]:
     for (before, _), (after, _) in pairwise(placed):
         if after.start < before.stop:
             raise SpanError(
-                f"Two edits overlap at byte {after.start}; nothing was changed.",
+                f"Two edits of {document.path} overlap at byte {after.start}; nothing was changed.",
                 hint="Edits of one request take effect at once; join the two into one.",
                 offset=after.start,
             )
@@ -102,7 +105,8 @@ def _span_of(document: Located, edit: Edit, number: int) -> Span:
         span = Span(*edit.bytes)
         if not 0 <= span.start <= span.stop <= document.size:
             raise SpanError(
-                f"Edit {number}: bytes {span.start}:{span.stop} lie outside the {document.size:,} there are.",
+                f"{_named(document, number)}: bytes {span.start}:{span.stop} lie outside the "
+                f"{document.size:,} there are.",
                 edit=number,
             )
         return span
@@ -112,19 +116,25 @@ def _span_of(document: Located, edit: Edit, number: int) -> Span:
         assert isinstance(span, Span)
         return span
     assert edit.match is not None
-    found = document.finditer(edit.match)
-    first_match, second = next(found, None), next(found, None)
+    matches = document.finditer(edit.match)
+    first_match, second = next(matches, None), next(matches, None)
     if first_match is None:
-        raise NoMatchError(f"Edit {number}: its text does not occur; nothing was changed.", edit=number)
+        raise NoMatchError(
+            f"{_named(document, number)}: its text does not occur; nothing was changed.", edit=number
+        )
     if second is not None:
         raise AmbiguousError(
-            f"Edit {number}: its text occurs more than once, at bytes {first_match.start:,} and "
+            f"{_named(document, number)}: its text occurs more than once, at bytes {first_match.start:,} and "
             f"{second.start:,} for example; nothing was changed.",
             hint="Give more of the surrounding text, or the place by bytes or lines.",
             edit=number,
-            candidates=[first_match, second],
+            candidates=[f'"bytes": "{found.start}:{found.stop}"' for found in (first_match, second)],
         )
     return first_match
+
+
+def _named(document: Located, number: int) -> str:
+    return f"Edit {number} of {document.path}"
 
 
 def parse_edits(text: bytes | str) -> list[Edit]:
