@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from mcp.shared.exceptions import MCPError
 from mcp.shared.uri_template import UriTemplate
+from mcp_types import INVALID_PARAMS
 
 from insitu.mcp.slices import TEMPLATE, arguments_of
 from tests.mcp.hosts import run, within
@@ -52,6 +53,12 @@ def test_other_uris_are_refused_and_tell_nothing(tmp_path: Path, uri: str) -> No
             assert "root:" not in str(refused.value)  # as a passwd file has it
 
     run(main)
+
+
+def test_a_uri_that_cannot_be_taken_apart_is_none_of_ours() -> None:
+    with pytest.raises(MCPError) as refused:
+        arguments_of("insitu://[")
+    assert refused.value.error.code == INVALID_PARAMS
 
 
 def test_a_part_comes_with_what_it_is_a_part_of(tmp_path: Path) -> None:

@@ -232,6 +232,8 @@ def test_what_is_wrong_is_refused(files: Bench, tool: str, arguments: dict[str, 
     answer = files.refused(tool, **arguments)
     assert answer.refused is not None
     assert len(answer.text) < 8_000
+    if answer.refused.code in ("missing-file", "file-kind"):
+        assert "file_" in answer.text.split("Refused", 1)[-1], "no tool is named to go on with"
 
 
 @pytest.mark.parametrize("arguments", [None, [], "path", 5, [["path", "notes.txt"]], {5: "x"}, {None: 1}])

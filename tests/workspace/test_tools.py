@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import insitu
 from insitu.workspace import plans
+from insitu.workspace.call import Call
 from insitu.workspace.desk import Limits
 from insitu.workspace.roots import RootSpec
 from insitu.workspace.workspace import Workspace
@@ -106,6 +109,27 @@ def test_a_plan_applies_what_it_showed_and_nothing_else(
     bench.refused("file_replace_all", **ask, plan=plan)
 
 
+class Overtaken(Call):
+    """A call that somebody else comes before when it is about to write."""
+
+    meddle: Callable[[], object] = staticmethod(lambda: None)
+
+    def intend(self, *args: Any, **facts: Any) -> None:
+        self.meddle()
+
+
+def test_a_plan_is_held_against_the_file_that_is_locked(bench: Bench) -> None:
+    path = bench.put("f.txt", b"a b a\n")
+    ask = {"path": "f.txt", "pattern": "a", "replacement": "x"}
+    plan = bench.done("file_replace_all", **ask).data["plan"]
+    call = Overtaken()
+    call.meddle = lambda: insitu.replace(path, "b a", "a b")  # as many places, but others
+    answer = bench.workspace.call("file_replace_all", {**ask, "plan": plan}, call)
+    assert answer.refused is not None
+    assert answer.refused.code == "stale"
+    assert bench.bytes("f.txt") == b"a a b\n"
+
+
 def test_replacing_everywhere(bench: Bench) -> None:
     bench.put("f.txt", b"k1=v\r\nk2=v\r\n")
     bench.done(
@@ -139,8 +163,12 @@ def test_lines_are_moved_between_files_in_one_transaction(bench: Bench) -> None:
     bench.put("b.txt", b"x")
     bench.done("file_copy_range", path="a.txt", lines="2", to_path="b.txt", move=True, dry_run=True)
     assert bench.bytes("a.txt") == b"1\n2\n3\n"
-    bench.done("file_copy_range", path="a.txt", lines="2", to_path="b.txt", move=True)
+    moved = bench.done("file_copy_range", path="a.txt", lines="2", to_path="b.txt", move=True)
     assert (bench.bytes("a.txt"), bench.bytes("b.txt")) == (b"1\n3\n", b"x\n2\n")
+    bench.done("file_undo", path="b.txt", edit_id=moved.data["edit_id"])
+    assert moved.data["notes"][0].endswith('put it back, too: file_undo path="a.txt" edit_id=1')
+    bench.done("file_undo", path="a.txt", edit_id=1)
+    assert (bench.bytes("a.txt"), bench.bytes("b.txt")) == (b"1\n2\n3\n", b"x")
 
 
 def test_lines_that_moved_are_copied_from_where_they_are(bench: Bench) -> None:

@@ -28,12 +28,16 @@ def arguments_of(uri: str) -> dict[str, Any]:
     Raises:
         MCPError: the URI is not one of the template's.
     """
-    parts = urlsplit(uri)
+    foreign = MCPError(
+        types.INVALID_PARAMS, f"Not a resource of this server; its template is {TEMPLATE.uri_template}."
+    )
+    try:
+        parts = urlsplit(uri)
+    except ValueError:  # as of a host in brackets that is no address
+        raise foreign from None
     given = parse_qsl(parts.query, keep_blank_values=True)
     if parts.scheme != SCHEME or parts.netloc or parts.fragment or {name for name, _ in given} - _ADDRESSES:
-        raise MCPError(
-            types.INVALID_PARAMS, f"Not a resource of this server; its template is {TEMPLATE.uri_template}."
-        )
+        raise foreign
     return {"path": unquote(parts.path.removeprefix("/")), "prefix": "none", **dict(given)}
 
 

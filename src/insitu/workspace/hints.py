@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from insitu.errors import FileKindError, InsituError, MissingFileError
+
 _OPERATOR: Final = "ask whoever runs insitu to recover the file"
 
 
@@ -79,6 +81,18 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"insitu info FILE", "file_info"),
     )
 )
+
+
+# What errors that say it all to a person leave to be done by an agent, which has not looked around.
+_BY_CODE: Final = {
+    MissingFileError.code: "See what is there with file_list.",
+    FileKindError.code: "See what a folder holds with file_list.",
+}
+
+
+def hint_of(error: InsituError) -> str:
+    """What an agent should do next; empty where nobody knows."""
+    return for_agents(error.hint) or _BY_CODE.get(error.code, "")
 
 
 def for_agents(hint: str) -> str:

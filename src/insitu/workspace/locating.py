@@ -46,7 +46,9 @@ def pattern_of(document: Document, text: str) -> Pattern:
         TextError: the file's encoding cannot hold it.
     """
     if not text:
-        raise RequestError("The text to be found is empty; nothing was changed.", hint="Give old_text.")
+        raise RequestError(
+            "The text to be found is empty; nothing was changed.", hint="Give a text that is in the file."
+        )
     encode = document.text.encode
     lines = text.replace("\r\n", "\n").split("\n")
     if len(lines) == 1:

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from insitu.errors import InsituError, StorageError
 from insitu.workspace.excerpts import visible
-from insitu.workspace.hints import for_agents
+from insitu.workspace.hints import hint_of
 
 _CANDIDATES_MAX: Final = 10
 _CHARS_MAX: Final = 4_000
@@ -70,7 +70,7 @@ def refusal(
     parts = [
         f"{error.code}: {said}{'' if said.endswith('.') else '.'}",
         "" if unchanged else "Refused, nothing was written.",
-        shown(for_agents(error.hint)),
+        shown(hint_of(error)),
     ]
     sentence = " ".join(part for part in parts if part)
     line = json.dumps(data, ensure_ascii=False, separators=(",", ":"))

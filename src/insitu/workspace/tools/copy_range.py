@@ -13,7 +13,7 @@ from insitu.errors import ArgumentsError, SpanError, TextError
 from insitu.formats.lines import ended_line
 from insitu.workspace.call import Call
 from insitu.workspace.changing import Changed, Made, Place, Work, committed, lines_of, previewed
-from insitu.workspace.excerpts import text_start
+from insitu.workspace.excerpts import text_start, tool_call
 from insitu.workspace.expecting import check_seen, check_there, expected_lines
 from insitu.workspace.locating import lines_span
 from insitu.workspace.near_lines import line_start
@@ -98,8 +98,13 @@ class CopyRange(OfFile[Changed], frozen=True, kw_only=True):
             work = Work(desk, target, call, None)
             if self.dry_run:
                 return previewed(work, made, moved_on=False)
-            receipts = several.commit()
-            return committed(work, made, receipts[1], moved_on=False)
+            taken, receipt = several.commit()
+            if taken is not None:
+                undo = tool_call("file_undo", path=source.shown_path, edit_id=taken.operation)
+                made = Made(
+                    made.places, made.count, (f"It was taken out there. To put it back, too: {undo}",)
+                )
+            return committed(work, made, receipt, moved_on=False)
 
     def _ended(self, desk: Desk, target: Opened, made: Made, call: Call) -> Changed:
         work = Work(desk, target, call, None)

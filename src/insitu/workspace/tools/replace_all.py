@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
 from msgspec import Meta
 
-from insitu.core.replacements import listed
+from insitu.core.protocols import Cancel, Progress
+from insitu.core.replacements import Replacements, listed
 from insitu.core.spans import Span
 from insitu.errors import (
     ArgumentsError,
@@ -55,6 +58,21 @@ class Replaced(Changed):
                 f'call file_replace_all again with the same arguments and plan="{self.plan}".'
             )
         return Changed.sentence(self)
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """A mass edit, and what is to be checked once the file is locked for it."""
+
+    edit: Replace
+    check: Callable[[], None]
+
+    def batches(
+        self, source: Source, progress: Progress | None = None, cancel: Cancel | None = None
+    ) -> Iterator[Replacements]:
+        """As of ``MassEdit``."""
+        self.check()
+        yield from self.edit.batches(source, progress, cancel)
 
 
 class ReplaceAll(OfFile[Replaced], frozen=True, kw_only=True):
@@ -153,10 +171,14 @@ class ReplaceAll(OfFile[Replaced], frozen=True, kw_only=True):
     def _applied_to_all(self, desk: Desk, call: Call, plan: Plan | None) -> Replaced:
         """Streams any number of replacements in one commit."""
         expected = plan.count if plan is not None else self.expected_count
+
+        def check() -> None:
+            with desk.reading(self.path, call) as opened:
+                self._check_version(opened, plan)
+
         with desk.reading(self.path, call) as opened:
             edit = self._edit(opened, expected)
-            self._check_version(opened, plan)
-        shown, receipt = desk.carry_out(self.path, edit, call)
+        shown, receipt = desk.carry_out(self.path, _Checked(edit, check), call)
         return Replaced.made_by(shown, receipt, receipt.splices)
 
     def _applied_to_places(self, desk: Desk, call: Call, plan: Plan | None) -> Replaced:
