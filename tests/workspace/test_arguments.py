@@ -159,6 +159,20 @@ def test_unknown_names_are_refused_with_the_nearest(
             "file_edit_rows",
             {"path": "table.csv", "edits": [{"op": "insert", "row": 9, "values": ["3", "x"]}]},
         ),
+        (
+            "file_edit_rows",
+            {
+                "path": "table.csv",
+                "edits": [{"row": 1, "values": {"name": "x"}}, {"row": 1, "values": {"name": "y"}}],
+            },
+        ),
+        (
+            "file_edit_rows",
+            {
+                "path": "table.csv",
+                "edits": [{"row": 1, "values": ["1", "x"]}, {"row": 1, "values": {"id": "y"}}],
+            },
+        ),
         ("file_edit_section", {"path": "page.md", "section": "B"}),
         ("file_edit_section", {"path": "page.md", "section": "", "op": "delete"}),
         ("file_edit_section", {"path": "page.md", "section": "A", "op": "rename", "text": "two\nlines"}),

@@ -333,3 +333,12 @@ def test_lines_behind_the_last_one_are_not_copied(bench: Bench, lines: str, seen
     bench.put("f.txt", b"1\n2\n")
     version = {"version": bench.version("f.txt")} if seen else {}
     assert "no line 9" in bench.refused("file_copy_range", path="f.txt", lines=lines, **version).text
+
+
+def test_a_text_outside_of_the_lines_that_are_named_is_said_to_be_there(bench: Bench) -> None:
+    bench.put("f.txt", b"one\ntwo\n")
+    answer = bench.refused("file_edit", path="f.txt", old_text="one", new_text="1", within="2-")
+    assert "not in lines 2- of f.txt" in answer.text
+    assert answer.refused.data["candidates"] == ["1: one"]
+    answer = bench.refused("file_replace_all", path="f.txt", pattern="one", replacement="1", within="2-")
+    assert "nowhere in lines 2- of f.txt" in answer.text

@@ -109,6 +109,22 @@ def test_a_plan_applies_what_it_showed_and_nothing_else(
     bench.refused("file_replace_all", **ask, plan=plan)
 
 
+def test_a_plan_is_given_only_for_what_can_be_applied(bench: Bench) -> None:
+    bench.put("f.txt", b"a\n")
+    ask = {"path": "f.txt", "pattern": "(a)", "mode": "regex"}
+    answer = bench.refused("file_replace_all", **ask, replacement=r"\2")
+    assert answer.refused.code == "bad-pattern"
+    bench.done("file_replace_all", **ask, replacement=r"\1")
+
+
+def test_records_that_cannot_be_read_are_named_as_answers_name_files(bench: Bench) -> None:
+    bench.put("r.jsonl", b'{"a":1}\n\x1b?\n{"a":2}\n')
+    shown = bench.done("file_read", path="r.jsonl", records="1-3", pointer="/a").text
+    assert "Record 2 of r.jsonl is not JSON" in shown
+    assert str(bench.root) not in shown
+    assert "\x1b" not in shown
+
+
 class Overtaken(Call):
     """A call that somebody else comes before when it is about to write."""
 

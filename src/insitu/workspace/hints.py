@@ -36,6 +36,7 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"(?:If the first row is one, say so|Use a condition): .*", "Say it with has_header, or by where."),
         (r"Name the quote or the escape: .*", "Edit the line with file_edit."),
         (r"Take such cells as they are written with .*?, or correct", "Correct"),
+        (r"; Python's own re has them .*", "."),
         (r"Commit without undo .*", "Make smaller edits, one after the other."),
         (r",? or commit with history=0 \(--no-undo\)", ""),
         (r"Relax the policy, or free", "Free"),

@@ -47,8 +47,14 @@ def shown_rows(document: Document, asked: Numbers, chars_max: int, again: Again)
     return _listed(document, rows(), _Asked("rows", asked.first, last, count, {}), chars_max, again, head)
 
 
-def shown_records(document: Document, asked: Numbers, pointer: str, chars_max: int, again: Again) -> Shown:
-    """Records of a JSON Lines file, or the value at a pointer in each."""
+def shown_records(
+    document: Document, path: str, asked: Numbers, pointer: str, chars_max: int, again: Again
+) -> Shown:
+    """Records of a JSON Lines file, or the value at a pointer in each.
+
+    Args:
+        path: the file, as answers name it.
+    """
     table = document.jsonl()
     count = len(table)
     last = _last(asked, count, "records", "record")
@@ -61,7 +67,8 @@ def shown_records(document: Document, asked: Numbers, pointer: str, chars_max: i
             except (NoMatchError, FormatError) as error:
                 if asked.first == last:
                     raise
-                yield _Item(index + 1, f"{label}[{error.message}]", None)
+                said = in_one_line(error.message.replace(document.path, path))
+                yield _Item(index + 1, f"{label}[{said}]", None)
                 continue
             text, size = text_of(document, span, chars_max)
             rest = Span(span.start + size, span.stop) if size < span.size else None

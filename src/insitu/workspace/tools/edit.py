@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from insitu.core.spans import Span
-from insitu.errors import AmbiguousError, ExpectationError, LimitError, RequestError, SpanError
+from insitu.errors import AmbiguousError, ExpectationError, LimitError, NoMatchError, RequestError, SpanError
 from insitu.workspace.changing import Edit, Made, Pending, Work, make_pending
 from insitu.workspace.expecting import expected_lines, no_such_line
 from insitu.workspace.line_edits import inserted, replaced_lines, with_endings
@@ -106,6 +106,16 @@ def _text_edits(edit: TextEdit, work: Work, name: str) -> list[Pending]:
                 hint="file_replace_all replaces any number of them.",
             )
     if not places and edit.expect != "all":
+        everywhere = Wanted(Span(0, document.size))
+        if edit.within is not None and (
+            there := next(occurrences(document, old, everywhere, work.call), None)
+        ):
+            raise NoMatchError(
+                f"{name} names a text that is not in lines {edit.within} of {work.path}; nothing was "
+                "changed.",
+                hint="It stands outside of them, as at the candidate.",
+                candidates=[shown_place(document, there)],
+            )
         raise missing_text(document, old, work.path)
     if isinstance(edit.expect, int) and len(places) != edit.expect:
         raise ExpectationError(

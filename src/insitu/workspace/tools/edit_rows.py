@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Annotated, ClassVar, Final, Literal
 
@@ -117,7 +117,7 @@ def _numbered(table: Csv, edit: RowEdit, row: int, work: Work) -> int:
 
 
 def _check_disjoint(planned: list[tuple[int, int, RowEdit]]) -> None:
-    """Refuses to delete a row that another edit changes or deletes, too."""
+    """Refuses to delete a row that another edit changes or deletes, too, and to set a cell twice."""
     changed = [number for number, _, edit in planned if edit.op != "insert"]
     deleted = {number for number, _, edit in planned if edit.op == "delete"}
     if twice := [number for number, times in Counter(changed).items() if times > 1 and number in deleted]:
@@ -125,6 +125,17 @@ def _check_disjoint(planned: list[tuple[int, int, RowEdit]]) -> None:
             f"Row {twice[0] + 1} is deleted and changed or deleted again; nothing was changed.",
             hint="Edits of one call refer to the file as it is; name each row once.",
         )
+    cells: dict[int, list[Collection[str] | None]] = {}
+    for number, _, edit in planned:
+        if edit.op == "set":
+            cells.setdefault(number, []).append(edit.values if isinstance(edit.values, dict) else None)
+    for number, sets in cells.items():
+        named = [column for columns in sets for column in columns or ()]
+        if len(sets) > 1 and (None in sets or len(set(named)) < len(named)):
+            raise ArgumentsError(
+                f"A cell of row {number + 1} is set twice; nothing was changed.",
+                hint="Edits of one call take effect at once; join the two into one.",
+            )
 
 
 def _said(where: dict[str, str]) -> str:

@@ -130,7 +130,9 @@ class Read(OfFile[Excerpt], frozen=True, kw_only=True):
                 return shown_rows(document, numbers(self.rows or "", "rows"), self.max_chars, again)
             case "records":
                 asked = numbers(self.records or "", "records")
-                return shown_records(document, asked, self.pointer or "", self.max_chars, again)
+                return shown_records(
+                    document, opened.shown_path, asked, self.pointer or "", self.max_chars, again
+                )
             case "pointer":
                 return shown_value(document, self.pointer or "", self.max_chars, again)
         view = LineView(

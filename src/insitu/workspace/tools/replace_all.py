@@ -139,6 +139,7 @@ class ReplaceAll(OfFile[Replaced], frozen=True, kw_only=True):
     def _previewed(self, desk: Desk, call: Call) -> Replaced:
         with desk.reading(self.path, call) as opened:
             document, pattern, span = opened.document, self._pattern(opened), self._span(opened)
+            pattern.template(document.text.encode(self.replacement))  # refused now, not when it is applied
             found = islice(matches(document, pattern, span, call), _SAMPLES)
             try:
                 samples = [
@@ -151,9 +152,10 @@ class ReplaceAll(OfFile[Replaced], frozen=True, kw_only=True):
             except OutOfTime as late:
                 raise out_of_time(opened.shown_path, call, late, document.size) from None
             if not count:
+                where = "" if self.within is None else f"lines {self.within} of "
                 raise NoMatchError(
                     f"The {'text' if self.mode == 'literal' else 'expression'} occurs nowhere in "
-                    f"{opened.shown_path}; nothing was changed.",
+                    f"{where}{opened.shown_path}; nothing was changed.",
                     hint="Search for a shorter part of it with file_search.",
                 )
             version = version_of(document.generation)

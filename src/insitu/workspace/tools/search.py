@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 CHARS: Final = 24_000
 _LIMIT: Final = 50
-_SECONDS_MAX: Final = 50.0
+_SECONDS_MAX: Final = 50
 _AROUND_CHARS: Final = 120
 _BINARY_SAMPLE: Final = 8_192
 
