@@ -466,3 +466,11 @@ def test_a_transaction_names_its_files_in_its_edits_alone(
 ) -> None:
     assert run("apply", *arguments, stdin=TWO_FILES).code == 2
     assert [path.read_bytes() for path in two] == [b"one\ntwo\n"] * 2
+
+
+@pytest.mark.parametrize("path", ["a\\u0000b", "\\ud800"])
+def test_a_path_that_no_file_can_have_is_refused(two: tuple[Path, Path], path: str) -> None:
+    edits = TWO_FILES + b'{"path": "%s", "lines": "1", "text": "x"}\n' % path.encode()
+    done = run("apply", "--transaction", "-", stdin=edits)
+    assert done.code == 2 and "cannot hold a NUL or such characters" in done.err
+    assert [file.read_bytes() for file in two] == [b"one\ntwo\n"] * 2

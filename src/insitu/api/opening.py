@@ -183,9 +183,12 @@ def site_of(path: Path, policy: Policy | None) -> Site:
 
 def _elsewhere(path: str) -> str | None:
     """Where state lives for a file in a folder we cannot write to; None where it can be beside the file."""
-    folder = os.path.dirname(os.path.realpath(path))
-    if os.access(folder, os.W_OK) or os.path.isdir(os.path.join(folder, FOLDER)):
-        return None
+    try:
+        folder = os.path.dirname(os.path.realpath(path))
+        if os.access(folder, os.W_OK) or os.path.isdir(os.path.join(folder, FOLDER)):
+            return None
+    except ValueError:
+        return None  # no path, as resolving it will say
     from platformdirs import user_state_dir
 
     state_folder = user_state_dir("insitu")

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal, get_args
+
+from insitu.errors import RequestError
 
 Visibility = Literal["committed", "atomic"]
 Durability = Literal["full", "fast"]
 Unleased = Literal["proceed", "rewrite", "refuse"]
 
 HISTORY_OPERATIONS = 100
+
+_KNOWN: Final = {
+    "visibility": get_args(Visibility),
+    "durability": get_args(Durability),
+    "unleased": get_args(Unleased),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,3 +50,12 @@ class Policy:
     planner: str | None = None
     unleased: Unleased = "proceed"
     unlocked: bool = False
+
+    def __post_init__(self) -> None:
+        for name, known in _KNOWN.items():
+            if (value := getattr(self, name)) not in known:  # else the weaker one would be taken for it
+                raise RequestError(
+                    f"There is no {name} {value!r}.", hint=f"It is one of: {', '.join(map(repr, known))}."
+                )
+        if self.history < 0:
+            raise RequestError(f"{self.history} operations cannot be kept.", hint="history=0 keeps none.")

@@ -209,7 +209,7 @@ def _version(site: Site, file: File, version: int | None, wait_s: float) -> Snap
     if version is None or version == now.operation:
         state = (now.inode, now.size, now.mtime_ns)
         return Snapshot(file, now, Trail(site, file, now.operation, state, now.operation, wait_s))
-    if version > now.operation:
+    if not 0 <= version <= now.operation:
         raise UndoError(
             f"Operation {version} of {site.path} was never made.",
             hint=f"The last one is {now.operation}; 0 is the original.",
