@@ -17,7 +17,7 @@ def _named() -> dict[str, Scenario]:
 
 
 def _crashed(name: str, budget: int = 400) -> list[str]:
-    return [str(wrong) for wrong in explore(_named()[name], budget=budget, depth=2).wrong]
+    return [str(wrong) for wrong in explore(_named()[name], budget=budget, depth=2, enough=1).wrong]
 
 
 def begins() -> list[str]:

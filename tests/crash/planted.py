@@ -186,7 +186,7 @@ def foreign_change() -> list[str]:
         target = site.open(write=True)
         target.lock()
         try:
-            recover(site, target, force=force)  # type: ignore[arg-type]
+            recover(site, target, force=force)
         except InsituError as error:
             problems.append(f"--force-{force}: {error!r}")
         target.close()
@@ -207,7 +207,7 @@ def planted_journal() -> list[str]:
     problems = []
     for owner in (Owner(0o666, 1000, 1000), Owner(0o620, 1000, 1000), Owner(0o600, _NOBODY, 1000)):
         volume = SimulatedVolume.thawed(killed())
-        number = dict(volume.freeze().walk())[Site.of(volume, PATH).journal]
+        number = dict(volume.freeze().paths)[Site.of(volume, PATH).journal]
         volume.inode(number).take_owner(owner, volume.tick())
         problems += _refuses(volume, RecoveryNeededError, f"a journal of {owner}")
     return problems
@@ -372,10 +372,10 @@ def full_disk() -> list[str]:
 
     def begin(self: SimulatedFile, call: str, **details: object) -> object:
         partial = details.get("partial")
-        grows = partial is not None and partial.offset + len(partial.data) > len(BASE)  # type: ignore[attr-defined]
+        grows = partial is not None and partial.offset + len(partial.data) > len(BASE)
         if self.path == PATH and (call == "reserve" or (call == "write" and grows)):
             raise NoSpaceError(f"No space left for {self.path}.")
-        return real(self, call, **details)  # type: ignore[arg-type]
+        return real(self, call, **details)
 
     with pytest.MonkeyPatch.context() as full:
         full.setattr(SimulatedFile, "_begin", begin)

@@ -23,7 +23,7 @@ from insitu.planners import overwrite as overwriting
 from insitu.planners import shift as shifting
 from insitu.testing.crashes import explore
 from insitu.testing.faults import faults
-from insitu.testing.scenario import EITHER, Failure, Scenario, crash_points, failed, judged, recovered
+from insitu.testing.scenario import EITHER, Failure, Recoveries, Scenario, crash_points, failed, judged
 from insitu.testing.simulated import CrashPoint, Fault, FrozenVolume, SimulatedVolume
 from insitu.testing.survivors import Cut, Cuts, Kill, kills, left_by
 from tests.crash.commits import ABLE, BASE, PATH, patch, scenario
@@ -93,14 +93,15 @@ REWRITE_BARE = _scenario("rewrite", _SHORT, (5, 9, b"rewritten"))
 
 
 def _crashed(subject: Scenario, budget: int = 2_000, depth: int = 2) -> list[str]:
-    return [str(wrong) for wrong in explore(subject, budget=budget, depth=depth).wrong]
+    return [str(wrong) for wrong in explore(subject, budget=budget, depth=depth, enough=1).wrong]
 
 
 def _killed(subject: Scenario) -> list[str]:
     """Kills the commit before each step, then cuts the power before each step of the recovery."""
     points, _ = crash_points(subject.start(), subject.run)
+    recoveries = Recoveries(subject)
     for point in points:
-        for problem in _cut_short(subject, left_by(point, Kill())):
+        for problem in _cut_short(subject, recoveries, left_by(point, Kill())):
             return [f"{point.call} {point.path}, then {problem}"]
     return []
 
@@ -108,17 +109,18 @@ def _killed(subject: Scenario) -> list[str]:
 def _unsynced(subject: Scenario) -> list[str]:
     """Fails each sync of the commit, then of its recovery; cuts the power in the recovery that follows."""
     points, _ = crash_points(subject.start(), subject.run)
+    recoveries = Recoveries(subject)
     for state, program in ((subject.start(), subject.run), (points[-1].state, subject.recover)):
         _, healthy = crash_points(state, program)
         for index, seed in product(range(healthy.calls.get("sync", 0)), range(2)):
             failure = Failure(Fault(error="io", call="sync", index=index), seed)
             left, _ = failed(state, program, failure)
-            for problem in _cut_short(subject, left):
+            for problem in _cut_short(subject, recoveries, left):
                 return [f"{failure}, then {problem}"]
     return []
 
 
-def _cut_short(subject: Scenario, state: FrozenVolume) -> Iterator[str]:
+def _cut_short(subject: Scenario, recoveries: Recoveries, state: FrozenVolume) -> Iterator[str]:
     """Cuts the power before each step of a recovery, and after the last; yields what is wrong then."""
     before = subject.start().contents()
     points, final = crash_points(state, subject.recover)
@@ -128,13 +130,12 @@ def _cut_short(subject: Scenario, state: FrozenVolume) -> Iterator[str]:
     for point in points:
         allowed = outcomes if point.call == "end" else EITHER
         for cut in islice(Cuts(point).extremes(), 6):
-            _, problem = recovered(subject, before, SimulatedVolume.thawed(left_by(point, cut)), allowed)
-            if problem:
+            if problem := recoveries.of(left_by(point, cut)).wrong(allowed):
                 yield f"{point.call} {point.path}: {problem}, {cut}"
 
 
 def _failed(subject: Scenario) -> list[str]:
-    return [str(wrong) for wrong in faults(subject, budget=500).wrong]
+    return [str(wrong) for wrong in faults(subject, budget=500, enough=1).wrong]
 
 
 def overwrite() -> list[str]:

@@ -15,7 +15,7 @@ from insitu.errors import AccessError, InsituError, RecoveryNeededError, Request
 from insitu.storage.base import File, Stat
 from insitu.testing.crashes import explore
 from insitu.testing.faults import faults
-from insitu.testing.scenario import EITHER, OLD, Scenario, crash_points, recovered
+from insitu.testing.scenario import EITHER, OLD, Recoveries, Scenario, crash_points
 from insitu.testing.simulated import CrashPoint, FrozenVolume, SimulatedVolume
 from insitu.testing.simulated_media import Owner
 from insitu.testing.survivors import Cuts, Kill, left_by
@@ -37,7 +37,7 @@ MIXED = scenario("mixed", _two("overwrite growing", "rewrite"), (B, A))
 
 
 def _crashed(subject: Scenario, budget: int = 500) -> list[str]:
-    return [str(wrong) for wrong in explore(subject, budget=budget, depth=2).wrong]
+    return [str(wrong) for wrong in explore(subject, budget=budget, depth=2, enough=1).wrong]
 
 
 def overwrites() -> list[str]:
@@ -50,11 +50,11 @@ def rewrites() -> list[str]:
 
 def failing() -> list[str]:
     """Fails every call of the commit; the power is cut before and after the recovery that follows."""
-    return [str(wrong) for wrong in faults(BACKWARDS, budget=100).wrong]
+    return [str(wrong) for wrong in faults(BACKWARDS, budget=100, enough=1).wrong]
 
 
 def failing_bare() -> list[str]:
-    return [str(wrong) for wrong in faults(OVERWRITES, budget=100).wrong]
+    return [str(wrong) for wrong in faults(OVERWRITES, budget=100, enough=1).wrong]
 
 
 def one_by_one() -> list[str]:
@@ -62,48 +62,41 @@ def one_by_one() -> list[str]:
 
     What the one file was read as in between is what both must be at last.
     """
-    problems = []
-    before = MIXED.start().contents()
+    recoveries = Recoveries(MIXED)
     points, _ = crash_points(MIXED.start(), MIXED.run)
     for point in points:
         for path in (A, B):
-            problems += _alone(MIXED, before, left_by(point, Kill()), path)
-    return problems
+            for problem in _alone(recoveries, left_by(point, Kill()), path):
+                return [problem]
+    return []
 
 
-def _alone(subject: Scenario, before: dict[str, bytes], state: FrozenVolume, path: str) -> list[str]:
+def _alone(recoveries: Recoveries, state: FrozenVolume, path: str) -> Iterator[str]:
     steps, volume = crash_points(state, recovering(path))
     read = volume.contents()[path]
-    problems = []
     for step in steps:
         for cut in islice(Cuts(step).extremes(), 2):
-            after = SimulatedVolume.thawed(left_by(step, cut))
-            _, problem = recovered(subject, before, after, EITHER)
-            if not problem and step.call == "end" and after.contents()[path] != read:
-                problem = f"{path} was read as {read!r}, and is {after.contents()[path]!r}"
+            after = recoveries.of(left_by(step, cut))
+            problem, now = after.wrong(EITHER), after.left.contents()[path]
+            if not problem and step.call == "end" and now != read:
+                problem = f"{path} was read as {read!r}, and is {now!r}"
             if problem:
-                problems.append(f"{path} alone, {step.call} {step.path}: {problem}, {cut}")
-    return problems
+                yield f"{path} alone, {step.call} {step.path}: {problem}, {cut}"
 
 
 def dropped() -> list[str]:
     """Kills a transaction before its commit and its recovery anywhere; cuts the power behind the next one."""
-    problems = []
     subject = scenario("dropped", _two("overwrite", "overwrite"), (B, A))
-    before = subject.start().contents()
+    recoveries = Recoveries(subject)
     prepared = _killed(_two("overwrite", "overwrite"), "prepared")
     first, _ = crash_points(prepared, subject.recover)
     for killed in first:
         second, _ = crash_points(killed.state, subject.recover)
         for point in second[-4:]:
             for cut in islice(Cuts(point).extremes(), 50):
-                volume = SimulatedVolume.thawed(left_by(point, cut))
-                _, problem = recovered(subject, before, volume, OLD)
-                if problem:
-                    problems.append(
-                        f"{killed.call} {killed.path}, {point.call} {point.path}: {problem}, {cut}"
-                    )
-    return problems
+                if problem := recoveries.of(left_by(point, cut)).wrong(OLD):
+                    return [f"{killed.call} {killed.path}, {point.call} {point.path}: {problem}, {cut}"]
+    return []
 
 
 # States by hand
@@ -253,7 +246,7 @@ def foreign() -> list[str]:
     for owner in (Owner(0o666, 1000, 1000), Owner(0o620, 1000, 1000), Owner(0o600, _NOBODY, 1000)):
 
         def spoil(volume: SimulatedVolume, path: str, owner: Owner = owner) -> None:
-            number = dict(volume.freeze().walk())[path]
+            number = dict(volume.freeze().paths)[path]
             volume.inode(number).take_owner(owner, volume.tick())
 
         problems += _spoiled(spoil, f"a super-journal of {owner}")
@@ -266,7 +259,7 @@ def foreign_folder() -> list[str]:
     for after in ("prepared", "committed"):
         state = _killed(_PLAIN, after)
         owners = dict(state.folder_owners)
-        folders = dict(state.walk())
+        folders = dict(state.paths)
         for folder in ("/d/.insitu/", "/d/.insitu/a.d/"):
             changed = {**owners, folders[folder]: Owner(0o700, _NOBODY, 1000)}
             volume = SimulatedVolume.thawed(state.__class__(**{**_fields(state), "folder_owners": changed}))

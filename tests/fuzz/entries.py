@@ -32,7 +32,7 @@ from insitu.testing.survivors import Kill, left_by
 from tests.crash import together
 from tests.crash.commits import BASE, PATH, commit, patch, scenario
 from tests.fuzz.choices import Choices, mutated_bytes
-from tests.fuzz.records import Parts, mutated_journal, mutated_super_journal, reach
+from tests.fuzz.records import Parts, Reach, mutated_journal, mutated_super_journal, reach
 
 # A journal that brings more than this by repeating a unit says so itself, and is obeyed; not on a disk that
 # lies in memory.
@@ -127,13 +127,17 @@ def histories() -> list[State]:
     return [State(frozen, site.operation(number), {PATH: (now,)}) for number in site.operations()]
 
 
+def _too_far(far: Reach | None) -> bool:
+    return far is not None and max(far.brought, *far.sizes) > _SIZE_MAX
+
+
 def journal(data: bytes) -> None:
     """An open journal of any bytes."""
     choices = Choices(data)
     state = choices.one_of(journals())
     changed, believed = _changed(choices, state, mutated_journal)
     far = reach(changed)
-    if far is not None and max(far.brought, *far.sizes) > _SIZE_MAX:
+    if _too_far(far):
         return
     volume = _with(state, changed)
     for path, outcomes in state.targets.items():
@@ -172,8 +176,7 @@ def history(data: bytes) -> None:
     choices = Choices(data)
     state = choices.one_of(histories())
     changed, _ = _changed(choices, state, mutated_journal)
-    far = reach(changed)
-    if far is not None and max(far.brought, *far.sizes) > _SIZE_MAX:
+    if _too_far(reach(changed)):
         return
     number = 1 + choices.below(4)
     deeds: list[Callable[[SimulatedVolume, Site], object]] = [
@@ -324,8 +327,8 @@ def _nothing_else(before: FrozenVolume, volume: SimulatedVolume, path: str) -> N
         if other == path or (other.startswith(state) and finished) or transaction:
             continue
         assert was.get(other) == now.get(other), f"{other} was touched"
-    folders = {found for found, _ in before.walk() if found.endswith("/")}
-    left = {found for found, _ in volume.freeze().walk() if found.endswith("/")}
+    folders = {found for found, _ in before.paths if found.endswith("/")}
+    left = {found for found, _ in volume.freeze().paths if found.endswith("/")}
     gone = {folder for folder in folders - left if not folder.startswith("/d/.insitu/")}
     assert not gone, f"{gone} went"
 

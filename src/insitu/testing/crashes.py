@@ -20,28 +20,29 @@ from typing import Final, NamedTuple
 
 from insitu.testing.scenario import (
     EITHER,
+    ENOUGH,
     NEW,
     Crash,
     Failure,
     Outcomes,
+    Recoveries,
     Report,
     Scenario,
     Wrong,
     crash_points,
     judged,
-    recovered,
 )
-from insitu.testing.simulated import CrashPoint, FrozenVolume, SimulatedVolume
+from insitu.testing.simulated import CrashPoint, FrozenVolume
 from insitu.testing.survivors import Cut, Cuts, Kill, kills, left_by
 
 _POOL: Final = 2_000
 """States kept, at most, to be crashed again one level deeper; each holds a few KB."""
 
+_EACH: Final = 8
+"""A recovery that is run so as to be crashed is crashed so many times, where there are enough to crash."""
+
 _LISTED: Final = 30
 """A point whose share is smaller draws from its extremes without listing them, which would cost more."""
-
-_WRONG: Final = 20
-"""After so many violations there is nothing to learn from more."""
 
 
 class _Task(NamedTuple):
@@ -53,32 +54,37 @@ class _Task(NamedTuple):
     after: Outcomes
 
 
-def explore(scenario: Scenario, *, budget: int, seed: int = 0, depth: int = 2) -> Report:
+def explore(
+    scenario: Scenario, *, budget: int, seed: int = 0, depth: int = 2, enough: int = ENOUGH
+) -> Report:
     """Crashes the commit, then its recoveries, and reports what was wrong.
 
     Args:
         budget: how many crash states to examine at most, over all depths.
         seed: of the sampling; the same seed finds the same states if the engine is deterministic.
         depth: 1 crashes the commit only, 2 the recovery as well, 3 the recovery from that.
+        enough: violations after which to stop.
 
     Returns: the report. ``states`` counts each state examined, ``distinct`` those that differ in depth,
         step or surviving image (names, contents, holes, marks, and what is unsynced after a kill). Equal
         images of equal history are recovered once: ``recoveries`` counts the runs.
     """
-    return _Explorer(scenario, seed).explore(budget, depth)
+    return _Explorer(scenario, seed, enough).explore(budget, depth)
 
 
 class _Explorer:
-    def __init__(self, scenario: Scenario, seed: int) -> None:
+    def __init__(self, scenario: Scenario, seed: int, enough: int) -> None:
         self._scenario = scenario
         self._seed = seed
+        self._enough = enough
         self._random = random.Random(seed)
         self._start = scenario.start()
         self._before = self._start.contents()
         self._report = Report(scenario.name)
         self._distinct: set[int] = set()
-        # What recovery made of an image, by image, boot and the outcomes allowed.
-        self._verdicts: dict[tuple[int, int, Outcomes], tuple[Outcomes, str]] = {}
+        self._recoveries = Recoveries(scenario)
+        # Images that were judged, with their boot and the outcomes that were allowed.
+        self._known: set[tuple[int, int, Outcomes]] = set()
 
     def explore(self, budget: int, depth: int) -> Report:
         began = time.perf_counter()
@@ -86,11 +92,13 @@ class _Explorer:
         tasks = [_Task(self._start, (), EITHER, NEW)]
         for level in range(depth):
             left = (budget - report.states) // (depth - level)
+            if level and len(tasks) > (most := max(1, left // _EACH)):
+                tasks = self._random.sample(tasks, most)
             pool: list[_Task] = []
             seen = 0
             for number, task in enumerate(tasks):
                 quota = left // (len(tasks) - number)
-                if quota == 0 or len(report.wrong) >= _WRONG:
+                if quota == 0 or len(report.wrong) >= self._enough:
                     continue
                 before = report.states
                 for found in self._crash(task, level, quota):
@@ -103,6 +111,7 @@ class _Explorer:
                 left -= report.states - before
             tasks = pool
         report.distinct = len(self._distinct)
+        report.recoveries = self._recoveries.count
         report.seconds = time.perf_counter() - began
         return report
 
@@ -125,19 +134,17 @@ class _Explorer:
             report.states += 1
             self._distinct.add(hash((level, point.step, isinstance(crash, Cut), key)))
             known = (key, state.boots, allowed)
-            verdict = self._verdicts.get(known)
-            if verdict is None:
-                report.recoveries += 1
-                volume = SimulatedVolume.thawed(state)
-                verdict = self._verdicts[known] = recovered(scenario, self._before, volume, allowed)
-                trail = (*task.trail, Crash(point.step, point.call, point.path, crash))
-                outcomes, problem = verdict
-                if problem:
-                    report.wrong.append(Wrong(self._seed, trail, problem))
-                    if len(report.wrong) >= _WRONG:
-                        return
-                else:
-                    yield _Task(state, trail, allowed, outcomes)
+            if known in self._known:
+                continue
+            self._known.add(known)
+            found = self._recoveries.of(state)
+            trail = (*task.trail, Crash(point.step, point.call, point.path, crash))
+            if problem := found.wrong(allowed):
+                report.wrong.append(Wrong(self._seed, trail, problem))
+                if len(report.wrong) >= self._enough:
+                    return
+            else:
+                yield _Task(state, trail, allowed, found.outcomes)
 
     def _crashes(
         self, points: list[CrashPoint], level: int, quota: int

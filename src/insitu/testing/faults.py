@@ -17,20 +17,22 @@ from typing import Final, Literal
 from insitu.errors import InsituError, InternalError, StorageError
 from insitu.testing.scenario import (
     EITHER,
+    ENOUGH,
     NEW,
     OLD,
     Crash,
     Failure,
     Outcomes,
     Program,
+    Recovered,
+    Recoveries,
     Report,
     Scenario,
     Wrong,
     crash_points,
     failed,
-    recovered,
 )
-from insitu.testing.simulated import STEPS, Call, CrashPoint, Fault, FrozenVolume, SimulatedVolume
+from insitu.testing.simulated import STEPS, Call, CrashPoint, Fault, FrozenVolume
 from insitu.testing.survivors import Cut, Cuts, Kill, kills, left_by
 
 _SPACE: Final = frozenset[str](
@@ -42,29 +44,33 @@ _CUTS: Final = 12
 """Power cuts tried in the wake of each failure; a failed sync has drawn its own lot before."""
 
 
-def faults(scenario: Scenario, *, budget: int = 10_000, recoveries: int = 0, seed: int = 0) -> Report:
+def faults(
+    scenario: Scenario, *, budget: int = 10_000, recoveries: int = 0, seed: int = 0, enough: int = ENOUGH
+) -> Report:
     """Runs the commit once for each call, error and duration, and reports what was wrong.
 
     Args:
         budget: how many faults of the commit to try at most; sampled where there are more.
         recoveries: how many faults to try, besides, in the recovery from a crash drawn at random.
         seed: of the sampling, and of what failed syncs leave.
+        enough: violations after which to stop.
 
     Returns: the report: ``steps`` counts the calls that may fail, ``states`` each state that was recovered
         (after the failure; after a power cut behind it; after one behind the recovery), ``distinct`` those
-        that differ.
+        that differ. Equal images are recovered once: ``recoveries`` counts the runs.
     """
-    return _Trials(scenario, seed).run(budget, recoveries)
+    return _Trials(scenario, seed, enough).run(budget, recoveries)
 
 
 class _Trials:
-    def __init__(self, scenario: Scenario, seed: int) -> None:
+    def __init__(self, scenario: Scenario, seed: int, enough: int) -> None:
         self._scenario = scenario
         self._seed = seed
+        self._enough = enough
         self._random = random.Random(seed)
         self._start = scenario.start()
-        self._before = self._start.contents()
         self._report = Report(f"{scenario.name}, faults")
+        self._recoveries = Recoveries(scenario)
         self._distinct: set[int] = set()
 
     def run(self, budget: int, recoveries: int) -> Report:
@@ -88,6 +94,7 @@ class _Trials:
                 trail = (Crash(point.step, point.call, point.path, crash),)
                 self._fail(state, scenario.recover, self._random.choice(cases), allowed, trail)
         report.distinct = len(self._distinct)
+        report.recoveries = self._recoveries.count
         report.seconds = time.perf_counter() - began
         return report
 
@@ -95,6 +102,8 @@ class _Trials:
         self, state: FrozenVolume, program: Program, fault: Fault, allowed: Outcomes, trail: tuple[Crash, ...]
     ) -> None:
         """Runs a program that fails; a healthy recovery follows, with power cuts before and behind it."""
+        if len(self._report.wrong) >= self._enough:
+            return
         failure = Failure(fault, self._random.randrange(1 << 30))
         failed_trail: tuple[Crash | Failure, ...] = (*trail, failure)
         try:
@@ -111,23 +120,21 @@ class _Trials:
         for cut in self._cuts(point):
             crash = Crash(0, "end", "", cut)
             self._check(left_by(point, cut), allowed if durable else EITHER, (*failed_trail, crash))
-        outcomes = self._check(state, allowed, failed_trail)
-        if outcomes:
-            points, _ = crash_points(state, self._scenario.recover)
-            for cut in self._cuts(points[-1]):
-                end = Crash(points[-1].step, "end", "", cut)
-                allowed = outcomes if durable else EITHER
-                self._check(left_by(points[-1], cut), allowed, (*failed_trail, end))
+        after = self._check(state, allowed, failed_trail)
+        if after.outcomes:
+            point = CrashPoint(0, "end", "", after.left)
+            for cut in self._cuts(point):
+                end = Crash(after.steps, "end", "", cut)
+                allowed = after.outcomes if durable else EITHER
+                self._check(left_by(point, cut), allowed, (*failed_trail, end))
 
-    def _check(self, state: FrozenVolume, allowed: Outcomes, trail: tuple[Crash | Failure, ...]) -> Outcomes:
+    def _check(self, state: FrozenVolume, allowed: Outcomes, trail: tuple[Crash | Failure, ...]) -> Recovered:
         self._report.states += 1
-        self._report.recoveries += 1
         self._distinct.add(state.key())
-        volume = SimulatedVolume.thawed(state)
-        outcomes, problem = recovered(self._scenario, self._before, volume, allowed)
-        if problem:
+        found = self._recoveries.of(state)
+        if problem := found.wrong(allowed):
             self._wrong(trail, problem)
-        return outcomes
+        return found
 
     def _wrong(self, trail: tuple[Crash | Failure, ...], problem: str) -> None:
         self._report.wrong.append(Wrong(self._seed, trail, problem))

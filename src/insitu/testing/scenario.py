@@ -16,6 +16,9 @@ OLD: Final[Outcomes] = frozenset({"old"})
 NEW: Final[Outcomes] = frozenset({"new"})
 EITHER: Final[Outcomes] = OLD | NEW
 
+ENOUGH: Final = 20
+"""After so many violations there is nothing to learn from more."""
+
 Program = Callable[[SimulatedVolume], object]
 
 
@@ -148,31 +151,83 @@ def judged(scenario: Scenario, before: Mapping[str, bytes], now: Mapping[str, by
     return outcomes, ""
 
 
-def recovered(
-    scenario: Scenario, before: Mapping[str, bytes], volume: SimulatedVolume, allowed: Outcomes
-) -> tuple[Outcomes, str]:
-    """Runs the recovery, twice; returns what it came to and what is wrong, or nothing."""
-    try:
-        scenario.recover(volume)
-    except Exception as error:
-        return frozenset(), f"recovery raised {error!r}"
-    first = volume.freeze()
-    contents = first.contents()
-    outcomes, problem = judged(scenario, before, contents)
-    if problem:
-        return outcomes, problem
-    if scenario.pending(volume):
-        return outcomes, "something is still pending"
-    if not outcomes & allowed:
-        return outcomes, f"the targets are {'/'.join(outcomes)}, but must be {'/'.join(allowed)}"
-    again = SimulatedVolume.thawed(first)
-    try:
-        scenario.recover(again)
-    except Exception as error:
-        return outcomes, f"a second recovery raised {error!r}"
-    if again.contents() != contents:
-        return outcomes, "a second recovery changed something"
-    return outcomes, ""
+class Recovered(NamedTuple):
+    """What a recovery, and one more, made of a state.
+
+    Args:
+        outcomes: what the targets hold.
+        left: the volume after the first recovery.
+        problem: what is wrong with it, whichever outcomes are allowed.
+        steps: mutating calls that the first recovery made.
+    """
+
+    outcomes: Outcomes
+    left: FrozenVolume
+    problem: str
+    steps: int = 0
+
+    def wrong(self, allowed: Outcomes) -> str:
+        """What is wrong where only these outcomes are allowed; empty where nothing is."""
+        if self.problem or self.outcomes & allowed:
+            return self.problem
+        return f"the targets are {'/'.join(self.outcomes)}, but must be {'/'.join(allowed)}"
+
+
+class Recoveries:
+    """Recovers crash states as the scenario does, twice; each image once, and what it came to as well.
+
+    Most crash states of a commit leave one of few images: names, contents, holes, marks, what is unsynced,
+    and the boot. Inode numbers and times are left out, for recovery trusts neither.
+
+    Attributes:
+        count: recoveries that were run, of different images.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self._before = scenario.start().contents()
+        self._found: dict[tuple[int, int], Recovered] = {}
+        self._again: dict[tuple[int, int], Recovered] = {}
+        self.count = 0
+
+    def of(self, state: FrozenVolume) -> Recovered:
+        """What became of a state, now or earlier."""
+        image = (state.key(), state.boots)
+        found = self._found.get(image)
+        if found is None:
+            self.count += 1
+            found = self._found[image] = self._run(state)
+        return found
+
+    def _run(self, state: FrozenVolume) -> Recovered:
+        volume = SimulatedVolume.thawed(state)
+        try:
+            self._scenario.recover(volume)
+        except Exception as error:
+            return Recovered(frozenset(), state, f"recovery raised {error!r}")
+        left = volume.freeze()
+        image = (left.key(), left.boots)
+        found = self._again.get(image)
+        if found is None:
+            found = self._again[image] = self._judged(volume, left)
+        return found._replace(steps=volume.steps)
+
+    def _judged(self, volume: SimulatedVolume, left: FrozenVolume) -> Recovered:
+        """What is to be said of a recovered volume, before and after it is recovered once more."""
+        contents = left.contents()
+        outcomes, problem = judged(self._scenario, self._before, contents)
+        if not problem and self._scenario.pending(volume):
+            problem = "something is still pending"
+        if not problem:
+            again = SimulatedVolume.thawed(left)
+            try:
+                self._scenario.recover(again)
+            except Exception as error:
+                problem = f"a second recovery raised {error!r}"
+            else:
+                changed = again.contents() != contents
+                problem = "a second recovery changed something" if changed else ""
+        return Recovered(outcomes, left, problem)
 
 
 def crash_points(state: FrozenVolume, program: Program) -> tuple[list[CrashPoint], SimulatedVolume]:

@@ -40,12 +40,10 @@ from insitu.testing.simulated_media import Geometry, Image, Owner
 from insitu.testing.simulated_names import (
     ROOT,
     Entry,
-    Folders,
+    Names,
     Operation,
     close_over,
     path_parts,
-    played,
-    walk,
 )
 
 Call = Literal[
@@ -90,8 +88,8 @@ class FrozenVolume:
 
     facts: Facts
     inodes: Mapping[int, FrozenInode]
-    folders: Folders
-    durable_folders: Folders
+    names: Names
+    durable_names: Names
     folder_owners: Mapping[int, Owner]
     operations: tuple[Operation, ...]
     boots: int
@@ -102,9 +100,10 @@ class FrozenVolume:
         """Sizes of blocks and atoms."""
         return Geometry(self.facts.block_bytes, self.facts.atom_bytes)
 
-    def walk(self) -> list[tuple[str, int]]:
+    @property
+    def paths(self) -> tuple[tuple[str, int], ...]:
         """Every path with its inode, in order, as programs see it; folders end in a slash."""
-        return walk(self.folders)
+        return self.names.paths
 
     def key(self) -> int:
         """A number that differs where names, contents, holes, marks or what is unsynced differ.
@@ -112,14 +111,14 @@ class FrozenVolume:
         Inode numbers and times are left out, so that no state is counted twice for them.
         """
         inodes = self.inodes
-        seen = tuple((path, inodes[number].key if number in inodes else 0) for path, number in self.walk())
+        seen = tuple((path, inodes[number].key if number in inodes else 0) for path, number in self.paths)
         if not self.operations:
             return hash(seen)
-        return hash((seen, tuple(walk(self.durable_folders)), self.operations))
+        return hash((seen, self.durable_names.paths, self.operations))
 
     def contents(self) -> dict[str, bytes]:
         """The bytes of every file, by path, as programs see them."""
-        return {path: self.inodes[number].data for path, number in self.walk() if number in self.inodes}
+        return {path: self.inodes[number].data for path, number in self.paths if number in self.inodes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +159,8 @@ class SimulatedVolume:
         self.geometry = frozen.geometry
         self._frozen_inodes = dict(frozen.inodes)
         self._inodes: dict[int, Inode] = {}
-        self._folders = frozen.folders
-        self._durable_folders = frozen.durable_folders
+        self._names = frozen.names
+        self._durable_names = frozen.durable_names
         self._folder_owners = frozen.folder_owners
         self._operations = frozen.operations
         self._boots = frozen.boots
@@ -183,7 +182,7 @@ class SimulatedVolume:
         for number, inode in self._inodes.items():
             self._frozen_inodes[number] = inode.freeze()
         return FrozenVolume(
-            self._facts, dict(self._frozen_inodes), self._folders, self._durable_folders, self._folder_owners,
+            self._facts, dict(self._frozen_inodes), self._names, self._durable_names, self._folder_owners,
             self._operations, self._boots, self._ticks,
         )  # fmt: skip
 
@@ -195,7 +194,7 @@ class SimulatedVolume:
         """Makes everything durable, as if the machine had idled; forgets the steps so far."""
         for inode in self._inodes.values():
             inode.sync()
-        self._durable_folders, self._operations = self._folders, ()
+        self._durable_names, self._operations = self._names, ()
         self.steps = 0
         self.calls.clear()
 
@@ -264,7 +263,7 @@ class SimulatedVolume:
             self._try("open", path)
             if number is None:
                 raise MissingFileError(f"There is no file {path}.")
-            if number in self._folders:
+            if number in self._names.folders:
                 raise FileKindError(f"{path} is a folder.")
             if number in self.leases:
                 raise LockedError(f"There is a lease on {path}.")
@@ -279,14 +278,14 @@ class SimulatedVolume:
         number = self._find(path)
         if number is None:
             return None
-        if number in self._folders:
+        if number in self._names.folders:
             mode, uid, gid = self._folder_owners.get(number, Owner(0o755, 1000, 1000))
             return Stat(0, 0, 0, 1, number, 0o040000 | mode, uid, gid, 2)
         return self.stat_inode(self.inode(number))
 
     def stat_inode(self, inode: Inode) -> Stat:
         """Status of an inode, named or not."""
-        links = sum(number == inode.number for _, number in walk(self._folders))
+        links = int(inode.number in self._names.inodes)  # there are no hard links here
         mode, uid, gid = inode.owner
         changed = inode.changed * 1000
         return Stat(inode.size, changed, changed, 1, inode.number, 0o100000 | mode, uid, gid, links)
@@ -309,10 +308,10 @@ class SimulatedVolume:
         if number is None:
             raise MissingFileError(f"There is no file {source}.")
         old, new = self._parent(source), self._parent(target)
-        replaced = self._folders[new[0]].get(new[1])
+        replaced = self._names.folders[new[0]].get(new[1])
         if replaced == number:
             return
-        if replaced in self._folders:
+        if replaced in self._names.folders:
             raise FileKindError(f"{target} is a folder.")
         self._operate((Entry(*new, number), Entry(*old, None)))
 
@@ -320,7 +319,7 @@ class SimulatedVolume:
         """Removes a file; harmless where there is none."""
         self._try("remove", path)
         number = self._find(path)
-        if number in self._folders:
+        if number in self._names.folders:
             raise FileKindError(f"{path} is a folder.")
         if number is not None:
             self._operate((Entry(*self._parent(path), None),))
@@ -334,18 +333,18 @@ class SimulatedVolume:
         number = self._find(folder)
         if number is None:
             return []
-        if number not in self._folders:
+        if number not in self._names.folders:
             raise FileKindError(f"{folder} is not a folder.")
         return [
-            base.Entry(name, "folder" if inode in self._folders else "file")
-            for name, inode in sorted(self._folders[number].items())
+            base.Entry(name, "folder" if inode in self._names.folders else "file")
+            for name, inode in sorted(self._names.folders[number].items())
         ]
 
     def make_folder(self, path: str, like: Stat) -> None:
         """Makes a folder; harmless if it exists."""
         self._try("make_folder", path)
         found = self._find(path)
-        if found in self._folders:
+        if found in self._names.folders:
             return
         if found is not None:
             raise FileKindError(f"{path} is in the way of a folder.")
@@ -354,15 +353,15 @@ class SimulatedVolume:
         readable = like.mode & 0o044
         owner = Owner(0o700 | readable | readable >> 2, like.uid, like.gid)
         self._folder_owners = {**self._folder_owners, number: owner}
-        self._folders = {**self._folders, number: {}}
-        self._durable_folders = {**self._durable_folders, number: {}}
+        self._names = self._names.with_folder(number)
+        self._durable_names = self._durable_names.with_folder(number)
         self._operate((Entry(folder, name, number),))
 
     def remove_folder(self, path: str) -> None:
         """Removes an empty folder; harmless where it is absent or not empty."""
         self._try("remove_folder", path)
         number = self._find(path)
-        if number is not None and self._folders.get(number) == {}:
+        if number is not None and self._names.folders.get(number) == {}:
             self._operate((Entry(*self._parent(path), None),))
 
     def sync_folder(self, path: str) -> None:
@@ -373,7 +372,7 @@ class SimulatedVolume:
         number = self._find(path)
         kept = [operation[0].folder == number for operation in self._operations]
         close_over(self._operations, kept)
-        self._durable_folders = played(self._durable_folders, self._operations, kept)
+        self._durable_names = self._durable_names.after(self._operations, kept)
         pairs = zip(self._operations, kept, strict=True)
         self._operations = tuple(operation for operation, done in pairs if not done)
 
@@ -393,20 +392,17 @@ class SimulatedVolume:
             raise self.failure(fault, call, path)
 
     def _find(self, path: str) -> int | None:
-        number: int | None = ROOT
-        for name in path_parts(path):
-            number = self._folders.get(number, {}).get(name) if number is not None else None
-        return number
+        return self._names.find(path)
 
     def _parent(self, path: str) -> tuple[int, str]:
         *parents, name = path_parts(path)
         folder = self._find("/" + "/".join(parents))
-        if folder is None or folder not in self._folders:
+        if folder is None or folder not in self._names.folders:
             raise MissingFileError(f"There is no folder for {path}.")
         return folder, name
 
     def _operate(self, operation: Operation) -> None:
-        self._folders = played(self._folders, (operation,), (True,))
+        self._names = self._names.after((operation,), (True,))
         self._operations += (operation,)
 
 
@@ -431,4 +427,5 @@ def _made(files: Mapping[str, bytes], facts: Facts) -> FrozenVolume:
         folders[folder][name] = number
         image = Image(data, frozenset(), Owner(0o644, 1000, 1000))
         inodes[number] = FrozenInode.settled(image, geometry, mark=None, born=number, changed=number)
-    return FrozenVolume(facts, inodes, folders, folders, {}, (), 1, number)
+    names = Names(folders)
+    return FrozenVolume(facts, inodes, names, names, {}, (), 1, number)

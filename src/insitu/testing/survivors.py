@@ -21,7 +21,7 @@ from insitu.testing.simulated import (
 )
 from insitu.testing.simulated_inode import FrozenInode
 from insitu.testing.simulated_media import GARBAGE, KEPT, LOST
-from insitu.testing.simulated_names import Operation, close_over, played, reachable
+from insitu.testing.simulated_names import Operation, close_over, surviving_names
 
 _FEW_OPERATIONS: Final = 6
 """The legal subsets of so many folder operations are counted (2 ** 6), not estimated."""
@@ -69,7 +69,7 @@ class Cuts:
 
     def __init__(self, point: CrashPoint) -> None:
         state = point.state
-        named = {number for _, number in state.walk()} | reachable(state.durable_folders)
+        named = set(state.names.inodes | state.durable_names.inodes)
         named |= {entry.inode for operation in state.operations for entry in operation if entry.inode}
         self._operations = state.operations
         self._dirty = [
@@ -187,20 +187,18 @@ def _killed(point: CrashPoint, kill: Kill) -> FrozenVolume:
 
 
 def _cut(state: FrozenVolume, cut: Cut) -> FrozenVolume:
-    folders = played(state.durable_folders, state.operations, list(cut.operations))
-    named = reachable(folders)
+    names = surviving_names(state.durable_names, state.operations, cut.operations)
     rests = {rest.inode: rest for rest in cut.rests}
     inodes: dict[int, FrozenInode] = {}
-    for number in named:
+    for number in names.inodes:
         inode = state.inodes.get(number)
         if inode is not None:
             rest = rests.get(number)
             inodes[number] = (
                 inode if rest is None else inode.survive(state.geometry, rest.deltas_kept, rest.fates)
             )
-    folders = {number: names for number, names in folders.items() if number in named}
     return replace(
-        state, inodes=inodes, folders=folders, durable_folders=folders, operations=(), boots=state.boots + 1
+        state, inodes=inodes, names=names, durable_names=names, operations=(), boots=state.boots + 1
     )
 
 
