@@ -58,18 +58,27 @@ class Mutation:
     def __str__(self) -> str:
         return f"{self.rule} {self.name}"
 
-    def apply(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Puts the mutated function wherever the package holds the real one."""
+    @property
+    def _whole(self) -> FunctionType:
         function = getattr(self.function, "fget", getattr(self.function, "__func__", self.function))
         assert isinstance(function, FunctionType)
-        source = textwrap.dedent(inspect.getsource(function))
+        return function
+
+    def source(self) -> str:
+        """The mutated function's source; fails where what is to be replaced is not there, or twice."""
+        source = textwrap.dedent(inspect.getsource(self._whole))
         for old, new in (*self.more, (self.old, self.new)):
             source = _without_remarks(source)
             assert source.count(old) == 1, f"{self}: the line it is about has changed"
             source = source.replace(old, new)
+        return source
+
+    def apply(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Puts the mutated function wherever the package holds the real one."""
+        function = self._whole
         found: dict[str, Any] = {}
         code = compile(
-            source,
+            self.source(),
             inspect.getfile(function),
             "exec",
             flags=__future__.annotations.compiler_flag,

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 
 import pytest
 
 from insitu.errors import StorageError
-from insitu.testing.crashes import explore
-from insitu.testing.faults import faults
-from insitu.testing.scenario import Failure, Report, Scenario, failed
+from insitu.testing.scenario import Failure, Scenario, failed
 from insitu.testing.simulated import Fault
 from tests.crash.drafts import beyond_help, scenarios
+from tests.crash.exploring import LONG, explored, faulted
 
 SCENARIOS = scenarios()
 (DROP,) = (scenario for scenario in SCENARIOS if scenario.name == "drop")
@@ -21,7 +19,7 @@ SCENARIOS = scenarios()
 CUT_SHORT = replace(DROP, name="drop, cut short", durable=False)
 AGAIN = [*(scenario for scenario in SCENARIOS if scenario is not DROP), CUT_SHORT]
 
-# Distinct crash states over all scenarios; each answers for its share.
+# Distinct crash states over all scenarios, and states to examine for each.
 DISTINCT = 1_200
 DISTINCT_PROVED = 100_000
 BUDGET = 200
@@ -29,11 +27,8 @@ BUDGET_PROVED = 12_000
 
 
 def _explored(scenario: Scenario, budget: int, distinct: int) -> None:
-    report = explore(scenario, budget=budget, depth=1 if scenario is DROP else 2)
-    print(Report.HEADER)
-    print(report)
-    assert not report.wrong
-    assert report.distinct * len(SCENARIOS) >= distinct
+    depth = 1 if scenario is DROP else 2
+    explored(scenario, shares=len(SCENARIOS), budget=budget, distinct=distinct, depth=depth)
 
 
 @pytest.mark.slow
@@ -48,9 +43,7 @@ def test_a_crash_anywhere_leaves_the_draft_as_before_or_after(scenario: Scenario
 )
 def test_any_failing_call_leaves_the_draft_as_before_or_after(name: str) -> None:
     (scenario,) = (scenario for scenario in AGAIN if scenario.name == name)
-    report = faults(scenario, budget=24, recoveries=1)
-    print(report)
-    assert [str(wrong) for wrong in report.wrong if not beyond_help(wrong)] == []
+    faulted(scenario, budget=24, recoveries=1, beyond_help=beyond_help)
 
 
 def test_a_save_to_a_log_that_may_lose_its_name_is_not_called_saved() -> None:
@@ -65,13 +58,10 @@ def test_a_save_to_a_log_that_may_lose_its_name_is_not_called_saved() -> None:
 @pytest.mark.proof
 @pytest.mark.parametrize("scenario", [DROP, *AGAIN], ids=lambda scenario: scenario.name)
 def test_many_crashes_leave_the_draft_as_before_or_after(scenario: Scenario) -> None:
-    """INSITU_LONG is how many times the budget is spent."""
-    _explored(scenario, BUDGET_PROVED * max(1, int(os.environ.get("INSITU_LONG") or 1)), DISTINCT_PROVED)
+    _explored(scenario, BUDGET_PROVED * LONG, DISTINCT_PROVED)
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("scenario", AGAIN, ids=lambda scenario: scenario.name)
 def test_every_failing_call_leaves_the_draft_as_before_or_after(scenario: Scenario) -> None:
-    report = faults(scenario, budget=1_000, recoveries=20)
-    print(report)
-    assert [str(wrong) for wrong in report.wrong if not beyond_help(wrong)] == []
+    faulted(scenario, budget=1_000, recoveries=20, beyond_help=beyond_help)

@@ -30,6 +30,11 @@ def _marks(probe: Probe) -> tuple[pytest.MarkDecorator, ...]:
     return () if quick else (pytest.mark.slow,)
 
 
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
+def test_every_mutation_finds_the_line_it_is_about(mutation: Mutation) -> None:
+    compile(mutation.source(), str(mutation), "exec")
+
+
 @pytest.mark.parametrize(
     "probe", [pytest.param(probe, marks=_marks(probe), id=probe.__name__) for probe in PROBES]
 )

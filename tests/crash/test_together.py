@@ -2,56 +2,41 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
-from insitu.testing.crashes import explore
-from insitu.testing.faults import faults
-from insitu.testing.scenario import Report, Scenario
+from insitu.testing.scenario import Scenario
+from tests.crash.exploring import LONG, explored, faulted
 from tests.crash.together import scenarios
 
 SCENARIOS = scenarios()
 
-# Distinct crash states over all scenarios; each answers for its share.
+# Distinct crash states over all scenarios, and states to examine for each.
 DISTINCT = 8_000
 DISTINCT_PROVED = 500_000
 BUDGET = 400
 BUDGET_PROVED = 40_000
 
 
-def _explored(scenario: Scenario, budget: int, distinct: int) -> None:
-    report = explore(scenario, budget=budget, depth=3)
-    print(Report.HEADER)
-    print(report)
-    assert not report.wrong
-    assert report.distinct * len(SCENARIOS) >= distinct
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_a_crash_anywhere_leaves_all_old_or_all_new(scenario: Scenario) -> None:
-    _explored(scenario, BUDGET, DISTINCT)
+    explored(scenario, shares=len(SCENARIOS), budget=BUDGET, distinct=DISTINCT, depth=3)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", SCENARIOS[::7], ids=lambda scenario: scenario.name)
 def test_any_failing_call_leaves_what_the_error_says(scenario: Scenario) -> None:
-    report = faults(scenario, budget=30, recoveries=5)
-    print(report)
-    assert not report.wrong
+    faulted(scenario, budget=30, recoveries=5)
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_many_crashes_leave_all_old_or_all_new(scenario: Scenario) -> None:
-    """INSITU_LONG is how many times the budget is spent."""
-    _explored(scenario, BUDGET_PROVED * max(1, int(os.environ.get("INSITU_LONG") or 1)), DISTINCT_PROVED)
+    shares = len(SCENARIOS)
+    explored(scenario, shares=shares, budget=BUDGET_PROVED * LONG, distinct=DISTINCT_PROVED, depth=3)
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_every_failing_call_leaves_what_the_error_says(scenario: Scenario) -> None:
-    report = faults(scenario, budget=2_000, recoveries=50)
-    print(report)
-    assert not report.wrong
+    faulted(scenario, budget=2_000, recoveries=50)
