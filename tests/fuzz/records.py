@@ -53,7 +53,7 @@ class Parts(NamedTuple):
     def sealed(self) -> bytes:
         data = bytearray(PREAMBLE.pack(MAGIC, self.salt))
         for kind, payload in self.records:
-            data += pack_record(kind, payload, self.salt, len(data)) + payload  # type: ignore[arg-type]
+            data += pack_record(kind, payload, self.salt, len(data)) + payload
         data += bytes(-len(data) % ATOM)
         for fields in self.slots:
             sealed = fields + struct.pack("<Q", checksum(fields, self.salt, len(data))) if fields else b""

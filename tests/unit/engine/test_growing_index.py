@@ -17,9 +17,9 @@ from insitu.engine.growing_index import GrowingIndex
 from insitu.engine.kept_index import line_index
 from insitu.engine.session import snapshot
 from insitu.engine.site import Site
-from insitu.engine.snapshot import Snapshot
 from insitu.errors import CancelledError
 from insitu.storage.local import local_volume
+from tests.readers import CountingSnapshot
 
 SIZE = 12 << 20
 WINDOW = 1 << 20
@@ -33,20 +33,6 @@ EDITS: dict[str, Callable[[bytearray], tuple[int, int, bytes]]] = {
     "over the end": lambda data: (100_000, len(data) - 100_000, b"less\n"),
     "appended": lambda data: (len(data), len(data), b"more\nlines\n" * 1000),
 }
-
-
-class Counting(Snapshot):
-    """A snapshot that counts what is read of it."""
-
-    read_bytes = 0
-
-    def read(self, offset: int, size: int) -> bytes:
-        self.read_bytes += size
-        return super().read(offset, size)
-
-    def read_into(self, offset: int, buffer: memoryview) -> None:
-        self.read_bytes += len(buffer)
-        super().read_into(offset, buffer)
 
 
 @pytest.fixture(autouse=True)
@@ -64,10 +50,10 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def _opened(path: Path, cancel: Callable[[], bool] | None = None) -> tuple[GrowingIndex, Counting]:
+def _opened(path: Path, cancel: Callable[[], bool] | None = None) -> tuple[GrowingIndex, CountingSnapshot]:
     site = Site.of(local_volume(), str(path))
     base = snapshot(site, write=False, policy=Policy(), lock_timeout_s=5.0)
-    counting = Counting(base.file, base.generation)
+    counting = CountingSnapshot(base.file, base.generation)
     return GrowingIndex(site, counting, Policy(), cancel), counting
 
 
@@ -118,7 +104,7 @@ def test_the_index_of_all_lines_begins_with_what_was_counted(path: Path) -> None
     _opened(path)[0].ends_before(MIDDLE)
     site = Site.of(local_volume(), str(path))
     base = snapshot(site, write=False, policy=Policy(), lock_timeout_s=5.0)
-    counting = Counting(base.file, base.generation)
+    counting = CountingSnapshot(base.file, base.generation)
     index = line_index(site, counting, Policy())
     assert index.size == SIZE
     assert index.count == path.read_bytes().count(b"\n")

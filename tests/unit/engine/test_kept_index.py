@@ -33,6 +33,7 @@ from insitu.engine.spool import Spool
 from insitu.errors import CancelledError, StorageError
 from insitu.scan.windows import WINDOW_BYTES
 from insitu.storage.local import local_volume
+from tests.readers import CountingSnapshot
 
 SIZE = 20 * GRANULE_BYTES
 # Of 20 granules, 16 are samples; a change in this one is seen by nothing but rules.
@@ -81,7 +82,7 @@ class Kept:
 
     def index(self, policy: Policy = KEEPING, *, write: bool = True) -> LineIndex:
         base = snapshot(self.site, write=write, policy=policy, lock_timeout_s=5.0)
-        counted = Counting(base.file, base.generation)
+        counted = CountingSnapshot(base.file, base.generation)
         index = line_index(self.site, counted, policy)
         # The first window is read each time, to tell which byte ends lines.
         self.read_bytes = counted.read_bytes - min(1 << 20, base.size)
@@ -107,20 +108,6 @@ class Kept:
         stamp = LINES_LAYOUT.saved_stamp(self.site.volume, self.site.line_index)
         base.file.close()
         return stamp == base.generation.token.encode()
-
-
-class Counting(Snapshot):
-    """A snapshot that counts what is read of it as a whole or in part."""
-
-    read_bytes = 0
-
-    def read(self, offset: int, size: int) -> bytes:
-        self.read_bytes += size
-        return super().read(offset, size)
-
-    def read_into(self, offset: int, buffer: memoryview) -> None:
-        self.read_bytes += len(buffer)
-        super().read_into(offset, buffer)
 
 
 @pytest.fixture
@@ -399,7 +386,7 @@ def test_a_file_that_changed_while_it_was_read_is_not_saved(
     build = LineIndex.build
 
     def slow(*args: object, **options: object) -> LineIndex:
-        index = build(*args, **options)  # type: ignore[arg-type]
+        index = build(*args, **options)
         overwritten(kept.path)
         return index
 

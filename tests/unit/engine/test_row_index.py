@@ -227,7 +227,7 @@ def test_the_index_is_kept_for_its_dialect_and_extended_after_appends(tmp_path: 
             counted.append(len(buffer))
             real(offset, buffer)
 
-        base.read_into = read_into  # type: ignore[method-assign]
+        base.read_into = read_into
         return kept(site, base, Policy(), row_index_kind(site, dialect))
 
     assert asked(PLAIN).row_count == 300_000
