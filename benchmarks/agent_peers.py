@@ -18,24 +18,31 @@ _INSTALL_S = 300.0
 
 
 def filesystem_server(folder: Path) -> Path:
-    """The program of the reference server, installed if npm is there; else where it would be."""
-    home = folder / "filesystem"
-    program = home / "node_modules" / ".bin" / "mcp-server-filesystem"
-    if not program.exists() and (npm := shutil.which("npm")):
-        _try([npm, "install", "--silent", "--prefix", str(home), FILESYSTEM_PACKAGE])
-    return program
+    """Where the program of the reference server is once it is installed."""
+    return folder / "filesystem" / "node_modules" / ".bin" / "mcp-server-filesystem"
 
 
 def editor_server(folder: Path) -> Path:
-    """The program of mcp-text-editor, installed if that can be done; else where it would be."""
-    home = folder / "editor"
-    program = home / "bin" / "mcp-text-editor"
-    if not program.exists():
+    """Where the program of mcp-text-editor is once it is installed."""
+    return folder / "editor" / "bin" / "mcp-text-editor"
+
+
+def install_filesystem_server(folder: Path) -> None:
+    """Installs the reference server, if it is not there yet and npm is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not filesystem_server(folder).exists() and (npm := shutil.which("npm")):
+        _try([npm, "install", "--silent", "--prefix", str(folder / "filesystem"), FILESYSTEM_PACKAGE])
+
+
+def install_editor_server(folder: Path) -> None:
+    """Installs mcp-text-editor, if it is not there yet and that can be done."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not editor_server(folder).exists():
+        home = folder / "editor"
         _try([sys.executable, "-m", "venv", str(home)])
         # It asks for Python 3.13 and uses nothing that 3.11 lacks.
         pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "--ignore-requires-python"]
         _try([*pip, EDITOR_PACKAGE])
-    return program
 
 
 def _try(command: list[str]) -> None:

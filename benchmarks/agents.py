@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from benchmarks.agent_peers import editor_server, filesystem_server
+from benchmarks.agent_peers import (
+    editor_server,
+    filesystem_server,
+    install_editor_server,
+    install_filesystem_server,
+)
 from benchmarks.agent_session import PARALLEL, SHOWN_LINES
 from benchmarks.cases import Bench, Case, Contestant, Target
 from benchmarks.inputs import Line
@@ -81,6 +85,7 @@ class _Agents:
             answer=lambda stdout: stdout.strip("\n"),
             expected=self._lines(size, task),
             memory_most_bytes=_CLIENT_MOST_BYTES,
+            install=lambda: _install(self._folder),
         )
 
     def edits(self, name: str, size: int) -> Case:
@@ -97,6 +102,7 @@ class _Agents:
             prepare=lambda: self._prepared(size),
             answer=lambda stdout: digest(self._file),
             memory_most_bytes=_CLIENT_MOST_BYTES,
+            install=lambda: _install(self._folder),
         )
 
     def parallel(self) -> Case:
@@ -110,6 +116,7 @@ class _Agents:
             answer=lambda stdout: stdout,
             expected=str(PARALLEL),
             memory_most_bytes=_CLIENT_MOST_BYTES,
+            install=lambda: _install(self._folder),
         )
 
     def _contestant(self, server: str, task: str, *options: str) -> Contestant:
@@ -135,8 +142,8 @@ class _Agents:
         if name in _OURS:
             return "insitu", (sys.executable, "-m", "insitu", "mcp", "--root", str(self._root), "--no-audit")
         if name == FILESYSTEM:
-            return "filesystem", (str(_installed(filesystem_server, self._folder)), str(self._root))
-        return "editor", (str(_installed(editor_server, self._folder)),)
+            return "filesystem", (str(filesystem_server(self._folder)), str(self._root))
+        return "editor", (str(editor_server(self._folder)),)
 
     def _lines(self, size: int, task: str) -> str:
         """What is to be read."""
@@ -174,6 +181,7 @@ class _Agents:
 
 
 @cache
-def _installed(install: Callable[[Path], Path], folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return install(folder)
+def _install(folder: Path) -> None:
+    """Once, and not for those who measure something else."""
+    install_filesystem_server(folder)
+    install_editor_server(folder)

@@ -123,6 +123,7 @@ class Case:
         input_bytes: asked for once the input is there: what a contestant works through.
         others: counts, in the output of the run before, the items that were not to be changed and are.
         item: what such an item is called.
+        install: fetches what contestants need, if the case is measured at all.
     """
 
     name: str
@@ -138,6 +139,7 @@ class Case:
     input_bytes: Callable[[], int] | None = None
     others: Callable[[], int] | None = None
     item: str = ""
+    install: Callable[[], None] | None = None
 
 
 @dataclass

@@ -88,6 +88,8 @@ def bare_interpreter(folder: Path) -> Run:
 
 def measure(case: Case, runs: int, folder: Path, bare_bytes: int, tell: Callable[[str], None]) -> Result:
     """Measures a case: one run of each contestant to warm up and to verify, then ``runs`` timed rounds."""
+    if case.install:
+        case.install()
     measured = [Measured(each, why=case.unmeasured or _missing(each)) for each in case.contestants]
     answers: dict[str, str] = {}
     for number in range(runs + 1):

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.agent_peers import filesystem_server
+from benchmarks.agent_peers import filesystem_server, install_filesystem_server
 from benchmarks.measure import ROOT
 from tests.system.disks import made
 from tests.system.test_power_cuts import attached, cut, mount, unmount
@@ -84,6 +84,7 @@ def contestants(folder: Path) -> dict[str, Edit | None]:
     found["sed -i"] = lambda path: _started(
         ["sed", "-i", f"s/{OLD.decode()}/{NEW.decode()}/", str(path)], ready=False
     )
+    install_filesystem_server(folder / "server")
     server = filesystem_server(folder / "server")
     found["server-filesystem"] = (
         _script(sys.executable, SERVER, str(server), says_ready=True) if server.exists() else None
