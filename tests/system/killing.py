@@ -41,7 +41,7 @@ class Moment:
             share = 0.6
             names = self._seen[since]
             while not any(map(os.path.lexists, names)) and process.is_alive():
-                pass
+                os.sched_yield()  # to the process that is to get there
         # The moments just behind what was seen are as many as all the later ones together.
         time.sleep(self._full_s * share * self._chance.random() ** 2)
         process.kill()

@@ -58,16 +58,21 @@ EDITS = {
 }
 # Imports once and forks for every case: {"edit", "call", "nth", "error", "times"}.
 SERVER = """
-import ctypes, json, os, sys
+import ctypes, json, os, sys, tempfile
 import insitu
 from insitu.errors import InsituError
 faults = ctypes.CDLL(None)
 faults.faults_count.restype = ctypes.c_long
 P = lambda planner: insitu.Policy(planner=planner)
+with tempfile.TemporaryDirectory() as elsewhere:  # loads what the children would load, each for itself
+    path = os.path.join(elsewhere, "file")
+    with open(path, "wb") as file:
+        file.write(b"7 a line, " * 20_000)
+    insitu.replace(path, b"7 a", b"7 A")
+    insitu.recover(path)
 path = sys.argv[1]
 folder = os.path.dirname(path).encode()
 insitu.doctor(path)
-insitu.replace(path, b"no such text", b"")  # loads what the children would load, each for itself
 for line in sys.stdin:
     case = json.loads(line)
     read, write = os.pipe()
