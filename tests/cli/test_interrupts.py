@@ -37,7 +37,7 @@ def test_before_the_commit_point_the_file_stays_old(
 
     def commit(self: insitu.Document, **given: object) -> object:
         os.kill(os.getpid(), number)
-        return edit(self, **given)  # type: ignore[arg-type]
+        return edit(self, **given)
 
     monkeypatch.setattr(insitu.Document, "commit", commit)
     done = run("write", ten, "--lines", 1, "--text", "x")
@@ -53,7 +53,7 @@ def test_after_the_commit_point_the_work_is_finished_and_it_says_so(
     edit = insitu.Document.commit
 
     def commit(self: insitu.Document, **given: object) -> object:
-        receipt = edit(self, **given)  # type: ignore[arg-type]
+        receipt = edit(self, **given)
         os.kill(os.getpid(), number)  # also at closing, when there is nothing left to commit
         return receipt
 

@@ -52,7 +52,7 @@ def found(rows: Rows) -> list[Row]:
                 start, stop = int(part.starts[at]) - quoted, int(part.stops[at]) + quoted
                 cells.append((start + rows.offset, stop + rows.offset, quoted))
         bounds = (int(column[at]) + rows.offset for column in (rows.starts, rows.stops, rows.ends))
-        made.append(Row(*bounds, cells))  # type: ignore[arg-type]
+        made.append(Row(*bounds, cells))
     return made
 
 

@@ -61,7 +61,7 @@ def answer(server: Listening, **headers: str) -> httpx2.Response:
 )
 def test_without_the_token_nobody_gets_in(server: Listening, authorization: str) -> None:
     given = {**HEADERS, **({"Authorization": authorization.encode()} if authorization else {})}
-    refused = httpx2.post(server.url, json=HELLO, headers=given)  # type: ignore[arg-type]
+    refused = httpx2.post(server.url, json=HELLO, headers=given)
     assert refused.status_code == 401
     assert refused.headers["WWW-Authenticate"] == "Bearer"
 

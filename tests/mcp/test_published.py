@@ -44,7 +44,7 @@ def test_the_registry_entry_names_what_there_is() -> None:
     assert entry["version"] == package["version"] == PROJECT["version"]
     assert len(entry["description"]) <= 100
     assert package["identifier"] == PUBLISH["DISTRIBUTION"]
-    command = main.cli.get_command(None, "mcp")  # type: ignore[arg-type]
+    command = main.cli.get_command(None, "mcp")
     assert command is not None
     options = {option for parameter in command.params for option in parameter.opts}
     assert {argument["name"] for argument in package["packageArguments"]} <= options

@@ -58,7 +58,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("visibility", ["committed", "atomic"])
 def test_a_commit_over_a_foreign_change_is_refused(path: Path, change: str, visibility: str) -> None:
     act, words = CHANGES[change]
-    policy = Policy(visibility=visibility)  # type: ignore[arg-type]
+    policy = Policy(visibility=visibility)
     doc = insitu.open(path, policy=policy)
     doc.insert(10, b"ours")
     act(path)
@@ -121,7 +121,7 @@ def test_a_rename_of_the_file_while_open_is_a_clear_error_and_no_edit(path: Path
 
 @pytest.mark.parametrize("visibility", ["committed", "atomic"])
 def test_a_file_deleted_while_open_is_a_clear_error(path: Path, visibility: str) -> None:
-    doc = insitu.open(path, policy=Policy(visibility=visibility))  # type: ignore[arg-type]
+    doc = insitu.open(path, policy=Policy(visibility=visibility))
     assert doc[:10] == BEFORE[:10]
     doc[0:1] = b"x"
     path.unlink()

@@ -208,7 +208,7 @@ NAMES = [
 def test_files_of_any_name_are_edited_undone_and_leave_the_folder_tidy(
     tmp_path: Path, name: str | bytes, visibility: str
 ) -> None:
-    policy = Policy(visibility=visibility)  # type: ignore[arg-type]
+    policy = Policy(visibility=visibility)
     path = os.path.join(os.fsencode(tmp_path), os.fsencode(name))
     for given in (os.fsdecode(path), Path(os.fsdecode(path))):
         with open(path, "wb") as file:
@@ -218,12 +218,12 @@ def test_files_of_any_name_are_edited_undone_and_leave_the_folder_tidy(
         insitu.undo(given, policy=policy)
         assert [one.kind for one in insitu.history(given)][-2:] == ["edit", "undo"]
         assert insitu.read(given) == b"text"
-        insitu.append(given, b"!", policy=Policy(history=0, visibility=visibility))  # type: ignore[arg-type]
+        insitu.append(given, b"!", policy=Policy(history=0, visibility=visibility))
         assert os.listdir(os.fsencode(tmp_path)) == [os.fsencode(name)]
 
 
 @pytest.mark.parametrize("use", [insitu.read, lambda path: insitu.append(path, b"x")])
-def test_a_file_called_as_the_state_folder_is_edited_or_refused_in_plain_words(tmp_path: Path, use) -> None:  # type: ignore[no-untyped-def]
+def test_a_file_called_as_the_state_folder_is_edited_or_refused_in_plain_words(tmp_path: Path, use) -> None:
     path = tmp_path / ".insitu"
     path.write_bytes(b"text")
     try:

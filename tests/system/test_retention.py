@@ -32,7 +32,7 @@ def stored_bytes(path: Path) -> int:
 @EVERY_VISIBILITY
 @pytest.mark.parametrize("durability", ["full", "fast"])
 def test_a_history_of_three_keeps_three(path: Path, visibility: str, durability: str) -> None:
-    policy = Policy(history=3, visibility=visibility, durability=durability)  # type: ignore[arg-type]
+    policy = Policy(history=3, visibility=visibility, durability=durability)
     for number in range(1, 8):
         assert insitu.append(path, b"%d" % number, policy=policy).operation == number
     insitu.recover(path)  # which closes what "fast" left to be closed
@@ -50,7 +50,7 @@ def test_a_history_of_three_keeps_three(path: Path, visibility: str, durability:
 def test_every_commit_of_one_document_is_kept(
     path: Path, visibility: str, durability: str, locked: bool
 ) -> None:
-    policy = Policy(visibility=visibility, durability=durability)  # type: ignore[arg-type]
+    policy = Policy(visibility=visibility, durability=durability)
     with insitu.open(path, policy=policy, locked=locked) as doc:
         for number in range(1, 6):
             doc.append(b"%d" % number)
@@ -64,7 +64,7 @@ def test_every_commit_of_one_document_is_kept(
 
 @EVERY_VISIBILITY
 def test_a_history_of_so_many_bytes_keeps_no_more(path: Path, visibility: str) -> None:
-    policy = Policy(history_bytes=3_000_000, visibility=visibility)  # type: ignore[arg-type]
+    policy = Policy(history_bytes=3_000_000, visibility=visibility)
     path.write_bytes(bytes(1_000_000))
     for number in range(1, 7):
         insitu.write(path, 0, 1_000_000, bytes([number]) * 1_000_000, policy=policy)
@@ -76,7 +76,7 @@ def test_a_history_of_so_many_bytes_keeps_no_more(path: Path, visibility: str) -
 
 @EVERY_VISIBILITY
 def test_an_edit_whose_undo_would_not_fit_is_refused(path: Path, visibility: str) -> None:
-    policy = Policy(history_bytes=1_000, visibility=visibility)  # type: ignore[arg-type]
+    policy = Policy(history_bytes=1_000, visibility=visibility)
     path.write_bytes(bytes(100_000))
     with pytest.raises(LimitError, match="50,000 bytes, and the history may take 1,000"):
         insitu.write(path, 0, 50_000, b"x" * 50_000, policy=policy)
@@ -92,7 +92,7 @@ def test_without_history_nothing_is_left_beside_the_file(
 ) -> None:
     if visibility == "atomic" and planner is not None:
         pytest.skip("these planners are not atomic")
-    policy = Policy(history=0, visibility=visibility, planner=planner, durability=durability)  # type: ignore[arg-type]
+    policy = Policy(history=0, visibility=visibility, planner=planner, durability=durability)
     path.write_bytes(b"text" * 10_000)
     assert insitu.insert(path, 50, b"more", policy=policy).operation == 1
     insitu.recover(path)
@@ -112,7 +112,7 @@ def test_turning_history_off_removes_it(path: Path, visibility: str) -> None:
     for _ in range(3):
         insitu.append(path, b"x")
     assert numbers(path) == [1, 2, 3]
-    insitu.append(path, b"y", policy=Policy(history=0, visibility=visibility))  # type: ignore[arg-type]
+    insitu.append(path, b"y", policy=Policy(history=0, visibility=visibility))
     assert os.listdir(path.parent) == ["file"]
     assert numbers(path) == []
     with pytest.raises(UndoError):

@@ -206,7 +206,7 @@ def test_commits_of_disjoint_edits_are_moved_past_each_other(tmp_path: Path) -> 
 def test_commits_of_the_same_bytes_are_refused_and_stay_pending(tmp_path: Path, visibility: str) -> None:
     path = tmp_path / "shared"
     path.write_bytes(b"a" * 200)
-    policy = Policy(visibility=visibility)  # type: ignore[arg-type]
+    policy = Policy(visibility=visibility)
     with insitu.open(path, policy=policy) as mine:
         mine[50:60] = b"mine"
         insitu.write(path, 55, 56, b"theirs", policy=policy)

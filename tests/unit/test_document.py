@@ -421,7 +421,7 @@ def test_mode_x_makes_a_new_file_only(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError):
         insitu.open(tmp_path / "absent")
     with pytest.raises(RequestError):
-        insitu.open(tmp_path / "new", "w")  # type: ignore[arg-type]
+        insitu.open(tmp_path / "new", "w")
 
 
 def test_a_locked_document_keeps_others_waiting(path: Path) -> None:

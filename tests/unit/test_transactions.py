@@ -56,7 +56,7 @@ def test_all_files_change_and_each_has_a_receipt_and_a_history(files: list[Path]
     assert t.receipt.paths == (str(a), str(b))
     assert [receipt.operation for receipt in t.receipt.receipts] == [1, 1]
     assert len(t.receipt.id) == 32
-    assert [one["path"] for one in t.receipt.as_dict()["files"]] == [str(a), str(b)]  # type: ignore[index,attr-defined]
+    assert [one["path"] for one in t.receipt.as_dict()["files"]] == [str(a), str(b)]
     insitu.undo(a)
     assert read(files) == [OLD, OLD + b"four\n", OLD]
     assert [entry.kind for entry in insitu.history(a)] == ["edit", "undo"]
@@ -118,7 +118,7 @@ def test_cancelling_leaves_all(files: list[Path], tmp_path: Path) -> None:
     for path in files:
         t.open(path).append(b"x")
     with pytest.raises(CancelledError):
-        t.commit(cancel=lambda: asked.append(1) or len(asked) > 1)  # type: ignore[func-returns-value]
+        t.commit(cancel=lambda: asked.append(1) or len(asked) > 1)
     t.close()
     assert read(files) == [OLD] * 3
     assert beside(tmp_path) == before
@@ -393,7 +393,7 @@ def test_edits_are_placed_anew_where_somebody_came_in_between(
         if not tries:
             files[1].write_bytes(b"zero\n" + OLD)
         tries.append(1)
-        return real(self, **options)  # type: ignore[arg-type]
+        return real(self, **options)
 
     monkeypatch.setattr(transactions.Transaction, "commit", commit)
     edit = insitu.Edit(new=b"2", match=b"two")

@@ -40,7 +40,7 @@ def test_every_attempt_is_on_record_without_what_is_in_the_files(tmp_path: Path)
         )
         bench.refused("file_nope", path="secret.txt" * 0)
         bench.done("file_search", pattern="secret")
-        workspace.call("file_read", [])  # type: ignore[arg-type]
+        workspace.call("file_read", [])
     found = records(tmp_path / "log")
     assert "secret" not in json.dumps(found)
     attempts = [record for record in found if "tool" in record]

@@ -50,7 +50,7 @@ def opened() -> Iterator[Callable[..., Roots]]:
 
     def open_roots(*specs: RootSpec | Path, **options: object) -> Roots:
         given = [spec if isinstance(spec, RootSpec) else RootSpec(str(spec)) for spec in specs]
-        made.append(Roots(given, **options))  # type: ignore[arg-type]
+        made.append(Roots(given, **options))
         return made[-1]
 
     yield open_roots

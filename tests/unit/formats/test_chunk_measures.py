@@ -37,5 +37,5 @@ def test_pieces_are_as_large_as_their_bytes_together(seed: int) -> None:
 )
 def test_each_measure_counts_its_unit(measure: object, size: int) -> None:
     stretch = Tape("utf-8").feed("a\u00e9\u6f22b\rz".encode(), last=True)
-    sizes = measure.sizes(stretch)  # type: ignore[attr-defined]
+    sizes = measure.sizes(stretch)
     assert sizes.of(np.array([stretch.low]), np.array([stretch.high])).tolist() == [size]

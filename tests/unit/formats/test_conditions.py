@@ -138,7 +138,7 @@ def test_only_what_is_not_compiled_is_left_to_sqlite_and_only_for_undecided_rows
 
     def noted(self: SqlPredicate, batch: object, rows: np.ndarray) -> object:
         asked.extend(rows.tolist())
-        return plain(self, batch, rows)  # type: ignore[arg-type]
+        return plain(self, batch, rows)
 
     monkeypatch.setattr(SqlPredicate, "true", noted)
     cells = {"a": cells_of("1", "2", "3"), "b": cells_of("x", "y", "y")}

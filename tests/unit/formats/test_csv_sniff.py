@@ -11,7 +11,7 @@ from insitu.formats.csv_sniff import Guess, sniff
 
 
 def guess(sample: bytes, **given: object) -> Guess:
-    return sniff(sample, replace(Dialect(), **given), frozenset(given))  # type: ignore[arg-type]
+    return sniff(sample, replace(Dialect(), **given), frozenset(given))
 
 
 @pytest.mark.parametrize(

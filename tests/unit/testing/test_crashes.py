@@ -44,7 +44,7 @@ def test_each_missing_safeguard_is_found(made: Made, missing: str) -> None:
 
 def test_an_overwrite_without_a_journal_is_found_by_kill_and_by_power_cut() -> None:
     report = explore(bare(), budget=1_000)
-    kinds = {type(wrong.trail[0].left) for wrong in report.wrong}  # type: ignore[union-attr]
+    kinds = {type(wrong.trail[0].left) for wrong in report.wrong}
     assert kinds == {Kill, Cut}
 
 
@@ -144,9 +144,7 @@ def test_fast_durability_may_not_lose_the_commit_to_a_killed_process() -> None:
         file.sync()
 
     found = explore(replace(bare(), recover=undo, durable=False), budget=500, depth=1).wrong
-    assert [(wrong.trail[0].call, wrong.trail[0].left) for wrong in found] == [  # type: ignore[union-attr]
-        ("end", Kill())
-    ]
+    assert [(wrong.trail[0].call, wrong.trail[0].left) for wrong in found] == [("end", Kill())]
 
 
 def test_what_prepare_did_is_durable_and_part_of_the_old_state() -> None:

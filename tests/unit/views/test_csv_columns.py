@@ -113,7 +113,7 @@ REFUSED: dict[str, tuple[MassEdit, type[InsituError], str]] = {
         r"row 1, at byte 17: KeyError\('boom'\)",
     ),
     "a function that returns a list": (
-        CsvAddColumn("x", lambda row: [1]),  # type: ignore[arg-type,return-value]
+        CsvAddColumn("x", lambda row: [1]),
         FunctionError,
         r"returned \[1\] at row 1",
     ),

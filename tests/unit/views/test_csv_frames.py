@@ -230,7 +230,7 @@ def test_other_encodings_are_read_and_written(path: Path) -> None:
 @pytest.mark.parametrize(
     ("asked", "error"),
     [
-        (lambda: FrameOptions("dask"), RequestError),  # type: ignore[arg-type]
+        (lambda: FrameOptions("dask"), RequestError),
         (lambda: FrameOptions(rows=0), RequestError),
         (lambda: FrameOptions(types={"id": bool}), RequestError),
         (lambda: FrameOptions(columns=["no"]), ConditionError),

@@ -210,10 +210,10 @@ def test_a_function_gets_rows_and_says_what_they_are_to_be() -> None:
 
 def test_a_function_that_fails_is_named_by_the_row() -> None:
     with pytest.raises(FunctionError, match=r"row 5, at byte \d+: KeyError\('x'\)"):
-        edited(ORDERS, CsvApply(lambda row: row["x"] if row["id"] == "5" else None, columns=("id",)))  # type: ignore[return-value, arg-type]
+        edited(ORDERS, CsvApply(lambda row: row["x"] if row["id"] == "5" else None, columns=("id",)))
     for answer in ({"nowhere": "1"}, {"id": 1}):
         with pytest.raises(FunctionError, match="at row 1, at byte 22"):
-            edited(ORDERS, CsvApply(lambda row, answer=answer: answer))  # type: ignore[misc]
+            edited(ORDERS, CsvApply(lambda row, answer=answer: answer))
     with pytest.raises(FormatError, match="too short"):
         edited(b"a,b\n1\n", CsvApply(lambda row: {"b": "x"}))
 

@@ -261,7 +261,7 @@ def test_one_text_is_no_list_of_lines() -> None:
 def test_bytes_are_no_text() -> None:
     document = Document(b"a\n")
     with pytest.raises(TextError, match="bytes"):
-        document.lines[0] = b"x"  # type: ignore[call-overload]
+        document.lines[0] = b"x"
 
 
 def test_a_character_that_the_encoding_lacks_is_named_and_nothing_changes() -> None:

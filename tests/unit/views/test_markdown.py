@@ -78,7 +78,7 @@ def test_scopes(doc: insitu.Document) -> None:
     assert section.text == TEXT[TEXT.index("# A") + 4 : TEXT.index("# D")]
     assert section.read() == TEXT[TEXT.index("# A") : TEXT.index("# D")]
     with pytest.raises(RequestError):
-        section.span("all")  # type: ignore[arg-type]
+        section.span("all")
 
 
 # Verb, what of the text it replaces, and by what.

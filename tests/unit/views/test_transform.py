@@ -335,7 +335,7 @@ def test_more_different_lines_than_memory_is_set_aside_for_are_refused(
         (lambda: edits.Substitute("a", r"\1"), PatternError),
         (lambda: edits.Redact("a", ""), RequestError),
         (lambda: edits.Redact("a", "\n"), RequestError),
-        (lambda: edits.LineEnds("cr"), RequestError),  # type: ignore[arg-type]
+        (lambda: edits.LineEnds("cr"), RequestError),
     ],
 )
 def test_wrong_built_ins_are_refused_at_once(make: Any, error: type[Exception]) -> None:
