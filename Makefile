@@ -24,7 +24,7 @@ demo: $(READY) ## take the tour: edits, undo and a crash on files it makes itsel
 	@$(BIN)/insitu demo
 
 test: lint ## lint, types and every test but the proofs
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 proof: $(READY) ## the exhaustive crash proofs and the largest files (long)
 	@INSITU_LONG=1 $(BIN)/python -m pytest -m proof

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,26 @@ OPTIONS = {
     "btrfs": ["-q", "--mixed"],
 }
 SIZES = {"ext4": 64 << 20, "xfs": 320 << 20, "btrfs": 256 << 20}
+
+
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 1 << 30
+
+
+@contextmanager
+def room(folder: Path) -> Iterator[Path]:
+    """Where images lie: in memory if there is enough, for all that is written to them is waited for.
+
+    What is tested is the file system in the image, and not the one that the image lies on.
+    """
+    if not os.path.ismount(MEMORY) or free_bytes(MEMORY) < ROOM_BYTES:
+        yield folder
+        return
+    place = Path(tempfile.mkdtemp(dir=MEMORY, prefix="insitu-disk-"))
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place)
 
 
 def made(
@@ -39,14 +60,15 @@ def made(
 @contextmanager
 def mounted(kind: str, folder: Path, size_bytes: int | None = None) -> Iterator[Path]:
     """The root of a new file system in ``folder``; skips where this machine cannot make or mount it."""
-    image, root = made(kind, folder, size_bytes), folder / f"{kind}.disk"
-    root.mkdir()
-    _tried(["mount", "-o", "loop", str(image), str(root)], f"cannot mount an image of {kind} here")
-    try:
-        yield root
-    finally:
-        subprocess.run(["umount", "--lazy", str(root)], check=True)
-        image.unlink()
+    with room(folder) as place:
+        image, root = made(kind, place, size_bytes), folder / f"{kind}.disk"
+        root.mkdir()
+        _tried(["mount", "-o", "loop", str(image), str(root)], f"cannot mount an image of {kind} here")
+        try:
+            yield root
+        finally:
+            subprocess.run(["umount", "--lazy", str(root)], check=True)
+            image.unlink()
 
 
 @contextmanager

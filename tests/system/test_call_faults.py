@@ -8,7 +8,6 @@ import os
 import random
 import shutil
 import subprocess
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -152,9 +151,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def faulty(tmp_path: Path, library: Path) -> Iterator[Faulty]:
-    within = "/dev/shm" if os.path.ismount("/dev/shm") else None
-    room = Path(tempfile.mkdtemp(dir=within, prefix="insitu-faults-"))
-    with mounted("ext4", room) as root:
+    with mounted("ext4", tmp_path) as root:
         folder = root / "folder"
         folder.mkdir()
         found = Faulty(folder, library)
@@ -163,7 +160,6 @@ def faulty(tmp_path: Path, library: Path) -> Iterator[Faulty]:
         finally:
             found.process.kill()
             found.process.communicate()
-    shutil.rmtree(room)
 
 
 def faults(

@@ -6,7 +6,6 @@ import os
 import random
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from xxhash import xxh3_128_hexdigest
 
 import insitu
 from insitu.storage.linux import LinuxVolume
-from tests.system.disks import made
+from tests.system.disks import made, room
 from tests.system.programs import run
 from tests.system.recorder import Event, events, recording
 from tests.system.replay import Crashes, allowed, copy_sparse
@@ -80,15 +79,10 @@ except NoPlanError:
 """
 
 
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Path]:
-    """Where images lie: in memory if there is some, for they are written all the time."""
-    if not os.path.ismount("/dev/shm"):
-        yield tmp_path
-        return
-    folder = Path(tempfile.mkdtemp(dir="/dev/shm", prefix="insitu-images-"))
-    yield folder
-    shutil.rmtree(folder)
+@pytest.fixture(name="room")
+def _room(tmp_path: Path) -> Iterator[Path]:
+    with room(tmp_path) as folder:
+        yield folder
 
 
 def filled(path: Path, *, fragmented: bool) -> bytes:

@@ -17,7 +17,7 @@ import pytest
 from xxhash import xxh3_128_hexdigest
 
 import insitu
-from tests.system.disks import made
+from tests.system.disks import made, room
 from tests.system.programs import start
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
@@ -147,7 +147,7 @@ def cuts(kind: str, folder: Path, count: int) -> dict[str, int]:
     chance = random.Random(f"cuts of {kind}")
     found = {"cuts": 0, "commits": 0, "old": 0, "new": 0, "pending": 0}
     writers = [start(WRITER) for _ in range(WRITERS)]
-    with attached(made(kind, folder, size_bytes, options)) as device:
+    with room(folder) as place, attached(made(kind, place, size_bytes, options)) as device:
         mount(device, root)
         try:
             paths = [root / str(number) / "file" for number in range(WRITERS)]
