@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from insitu.errors import FormatError
-from insitu.formats.csv_bits import Ranked, cleared, moved_down, moved_up, places, where
+from insitu.formats.csv_bits import first_bit_from, moved_down, moved_up, places, where, within
 from insitu.formats.csv_cells import decoded, parse_row, rendered
 from insitu.formats.csv_dialect import Dialect
+from insitu.formats.csv_ranks import Ranked
 from insitu.formats.csv_scan import Rows
 from insitu.formats.csv_sieve import Sieve
 from insitu.formats.csv_specials import outcomes, specials
@@ -274,9 +275,15 @@ def test_bits_are_found_by_number_and_by_place(data: bytes, shift: int) -> None:
         assert ranked.places(numbers, near).tolist() == listed.tolist()
     at = np.arange(len(words) * 64)
     assert ranked.numbers(at).tolist() == np.searchsorted(listed, at).tolist()
-    before_last = at[: int(listed[-1]) + 1]
-    assert ranked.next_places(before_last).tolist() == listed[np.searchsorted(listed, before_last)].tolist()
     size = len(words) * 64
+    upwards = np.append(listed, np.full(40, size))
+    assert ranked.next_places(at).tolist() == upwards[np.searchsorted(listed, at)].tolist()
+    for number, found_there in ranked.following(at, (0, 1, 7, 30)).items():
+        assert found_there.tolist() == upwards[np.searchsorted(listed, at) + number].tolist()
+    downwards = np.append(0, listed + 1)
+    assert ranked.behind_last(at).tolist() == downwards[np.searchsorted(listed, at)].tolist()
+    assert first_bit_from(words, shift) == next((p for p in listed.tolist() if p >= shift), -1)
     assert places(moved_up(words, shift)).tolist() == [p + shift for p in listed.tolist() if p + shift < size]
     assert places(moved_down(words, shift)).tolist() == [p - shift for p in listed.tolist() if p >= shift]
-    assert places(cleared(words, min(shift, size))).tolist() == [p for p in listed.tolist() if p >= shift]
+    start, stop = sorted((min(shift, size), len(data)))
+    assert places(within(words, start, stop)).tolist() == [p for p in listed.tolist() if start <= p < stop]

@@ -27,19 +27,12 @@ if TYPE_CHECKING:
 
 WORD_BITS: Final = 64
 
-# The same for whole columns of offsets, which NumPy divides at some 5 ns each and shifts at a tenth of that.
-_WORD_SHIFT: Final = 6
-_IN_WORD: Final = 63
-
 # So many stray runs of even length are stepped over one by one before the general way is taken.
 _EVEN_RUNS: Final = 32
 
-# Bits are looked for in so many words on either side before all words are: rows and cells are short.
-_WORDS_NEAR: Final = 2
-
 # So much of the data stays in a core's own cache, with the flags made of it, while it is compared with one
 # byte after the other (measured: 0.50 ms/MiB for five of them, 1.2 where each goes over a whole window).
-_BLOCK_BYTES: Final = 256 << 10
+_BLOCK_BYTES: Final = 512 << 10
 
 
 class Bits(NamedTuple):
@@ -88,6 +81,10 @@ class Bits(NamedTuple):
             self.around[words],
             self.behind_any[words],
         )
+
+    def behind(self) -> Words:
+        """Bytes behind a line end, delimiter or quote."""
+        return self.behind_any if self.quotes is not None else moved_up(self.around, 1)
 
     def strays(self, quoted: bool) -> Words:
         """First quotes of stray runs, if the buffer begins so."""
@@ -207,6 +204,18 @@ def first_bit(words: Words) -> int:
     return number * WORD_BITS + (word & -word).bit_length() - 1 if word else -1
 
 
+def first_bit_from(words: Words, start: int) -> int:
+    """Where the first bit at or behind a place is set; -1 for none."""
+    number, bit = divmod(start, WORD_BITS)
+    if number >= len(words):
+        return -1
+    rest = int(words[number]) >> bit << bit
+    if rest:
+        return number * WORD_BITS + (rest & -rest).bit_length() - 1
+    further = first_bit(words[number + 1 :]) if number + 1 < len(words) else -1
+    return (number + 1) * WORD_BITS + further if further >= 0 else -1
+
+
 def first_odd(found: Bits, quoted: bool) -> int | None:
     """Where the first stray run is whose length is odd; -1 for none, None where too many are even."""
     quotes, rest = found.quotes, found.strays(quoted)
@@ -258,7 +267,7 @@ def places(words: Words) -> Column:
     slots -= counts
     at *= WORD_BITS
     while len(left):
-        found[slots] = at + _lowest(left)
+        found[slots] = at + lowest(left)
         left &= left - _bit(1)
         more = np.flatnonzero(left != 0)
         if len(more) < len(left):
@@ -267,85 +276,7 @@ def places(words: Words) -> Column:
     return found
 
 
-class Ranked:
-    """Set bits by number, from 0, without a list of them all."""
-
-    def __init__(self, words: Words) -> None:
-        import numpy as np
-
-        self._words = words
-        self._before = np.zeros(len(words) + 1, np.int64)
-        np.cumsum(np.bitwise_count(words), out=self._before[1:])
-
-    def __len__(self) -> int:
-        return int(self._before[-1])
-
-    def numbers(self, at: Column) -> Column:
-        """How many bits are set before each of these places."""
-        import numpy as np
-
-        word = at >> _WORD_SHIFT
-        low = (_bit(1) << (at & _IN_WORD).astype(np.uint64)) - _bit(1)
-        found: Column = self._before[word] + np.bitwise_count(self._words[word] & low)
-        return found
-
-    def places(self, numbers: Column, near: Column) -> Column:
-        """Where the bits of these numbers are; anywhere for numbers of none.
-
-        Args:
-            near: some place for each, which is quickest where it is at most some words away.
-
-        Cost: a step for each bit ahead of it in its word.
-        """
-        import numpy as np
-
-        if not len(self):
-            return near
-        wanted = np.clip(numbers, 0, len(self) - 1)
-        word = self._word_of(wanted, near)
-        left = self._words[word]
-        ahead = (wanted - self._before[word]).astype(np.int8)
-        for passed in range(int(ahead.max(initial=0))):
-            left &= left - (ahead > passed)
-        return (word << _WORD_SHIFT) + _lowest(left)
-
-    def _word_of(self, numbers: Column, near: Column) -> Column:
-        """In which word each bit is, of which there are so many."""
-        import numpy as np
-
-        before = self._before
-        word = near >> _WORD_SHIFT
-        for _ in range(_WORDS_NEAR):
-            word += before[word + 1] <= numbers
-            word -= before[word] > numbers
-        far = np.flatnonzero((before[word + 1] <= numbers) | (before[word] > numbers))
-        if len(far):
-            word[far] = np.searchsorted(before, numbers[far], "right") - 1
-        return word
-
-    def next_places(self, at: Column) -> Column:
-        """Where the first bit at or behind each place is; anywhere where there is none."""
-        import numpy as np
-
-        at = np.minimum(at, len(self._words) * WORD_BITS - 1)
-        word = at >> _WORD_SHIFT
-        left = self._words[word] >> (at & _IN_WORD).astype(np.uint64)
-        found = at + _lowest(left)
-        further = np.flatnonzero(left == 0)
-        for _ in range(_WORDS_NEAR):
-            if not len(further):
-                return found
-            following = np.minimum(word[further] + 1, len(self._words) - 1)
-            word[further] = following
-            left = self._words[following]
-            found[further] = (following << _WORD_SHIFT) + _lowest(left)
-            further = further[left == 0]
-        if len(further):
-            found[further] = self.places(self._before[word[further] + 1], at[further])
-        return found
-
-
-def _lowest(words: Words) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def lowest(words: Words) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """How many bits are below the lowest that is set; 64 where none is."""
     import numpy as np
 
@@ -353,12 +284,14 @@ def _lowest(words: Words) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return found
 
 
-def cleared(words: Words, start: int) -> Words:
-    """The bits from ``start`` on, as words of their own."""
-    kept = words.copy()
+def within(words: Words, start: int, stop: int) -> Words:
+    """The bits from ``start`` on and before ``stop``, as words of their own, no more than that takes."""
+    kept = words[: -(-stop // WORD_BITS)].copy()
     number, bit = divmod(start, WORD_BITS)
     kept[:number] = 0
     kept[number : number + 1] &= ~((_bit(1) << _bit(bit)) - _bit(1))
+    if stop % WORD_BITS:
+        kept[-1] &= (_bit(1) << _bit(stop % WORD_BITS)) - _bit(1)
     return kept
 
 

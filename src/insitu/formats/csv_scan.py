@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from insitu.formats.cells import Cells
-from insitu.formats.csv_bits import WORD_BITS, Ranked, bits, count, first_bit, places
+from insitu.formats.csv_bits import WORD_BITS, bits, count, first_bit, places
 from insitu.formats.csv_dialect import CR, LF, Dialect
 from insitu.formats.csv_faults import misplaced
 from insitu.formats.csv_quotes import marks, states_around
+from insitu.formats.csv_ranks import Ranked
 from insitu.formats.csv_states import START
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _HELD_MAX: Final = 1 << 16
 class Rows:
     """Whole rows of a file, in order; all columns are as long as there are rows.
 
-    Unless some were held back (``numbers``), they tile the data: ``starts[0] == 0`` and ``starts[i + 1] ==
+    Unless some were held back (``counted``), they tile the data: ``starts[0] == 0`` and ``starts[i + 1] ==
     ends[i]``.
     """
 
@@ -42,7 +43,7 @@ class Rows:
     offset: int
     """Where ``data[0]`` is in the file."""
     first: int
-    """Index, among the data rows of the file, of the first row, or of that from which numbers count."""
+    """Index, among the data rows of the file, of the first row, or of that from which ``counted`` counts."""
     starts: Column
     stops: Column
     """Where rows stop, the line end excluded, in ``data``."""
@@ -50,15 +51,15 @@ class Rows:
     """Where rows stop, the line end included."""
     cells: dict[int, Cells]
     """Of the columns that were asked for, by index."""
-    numbers: Column | None = None
-    """Which rows these are, counted from ``first``; None: all."""
+    counted: Callable[[Column], Column] | None = None
+    """Counts how many rows there are ahead of places in ``data`` where rows start; None: none is left out."""
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def in_file(self, rows: Column) -> Column:
         """The indexes of some of these among the data rows of the file."""
-        return self.first + (rows if self.numbers is None else self.numbers[rows])
+        return self.first + (rows if self.counted is None else self.counted(self.starts[rows]))
 
 
 def split_rows(
@@ -124,10 +125,12 @@ def rows_between(
         raise misplaced(first + row, offset + int(starts[row]), offset + fault)
     second = np.zeros(len(last), np.int64)
     second[1:] = last[:-1] + 1
-    between = Between(
-        lambda at: separators[at - 1], lambda _low, at: separators[at], second, last, starts, stops
-    )
-    return Rows(data, offset, first, starts, stops, ends, _cells(data, dialect, wanted, between, closed))
+
+    def behind(number: int) -> Column:
+        return separators[np.minimum(second + number, last)]
+
+    cells = _cells(data, dialect, wanted, behind, starts, stops, separators[last], closed)
+    return Rows(data, offset, first, starts, stops, ends, cells)
 
 
 def calm_rows(
@@ -151,8 +154,7 @@ def calm_rows(
     import numpy as np
 
     if sieve is not None:
-        most = min(count(found.row_ends) // 2, _HELD_MAX)
-        held = sieve.places(data, found.around, begin, most)
+        held = sieve.places(data, found, begin, min(count(found.row_ends) // 2, _HELD_MAX))
         if held is not None:
             if len(held):
                 yield _sifted(data, dialect, wanted, found, begin, offset, first, held)
@@ -196,49 +198,19 @@ def _sifted(
     import numpy as np
 
     row_ends, separators = Ranked(found.row_ends), Ranked(found.separators)
-    numbers = row_ends.numbers(held)
-    first_held = np.flatnonzero(np.diff(numbers, prepend=-1))
-    held, numbers = held[first_held], numbers[first_held]
-    ended = bool(numbers[-1] < len(row_ends))
-    starts, ends = row_ends.places(numbers - 1, held) + 1, row_ends.next_places(held) + 1
-    if not numbers[0]:
-        starts[0] = begin
+    starts = np.maximum(row_ends.behind_last(held), begin)
+    first_held = np.flatnonzero(np.diff(starts, prepend=-1))
+    held, starts = held[first_held], starts[first_held]
+    last = row_ends.next_places(held)
+    ended = bool(last[-1] < len(data))
+    ends = last + 1
     if not ended:
-        ends[-1] = len(data)
-    second, last = separators.numbers(starts), separators.numbers(ends - 1)
-    if not ended:
-        last[-1] = len(separators)
+        last[-1] = ends[-1] = len(data)
     stops = _stops(data, dialect, starts, ends, ended)
-    cells = _cells(
-        data,
-        dialect,
-        wanted,
-        Between(
-            lambda at: separators.places(at - 1, starts),
-            lambda low, _at: separators.next_places(low),
-            second,
-            last,
-            starts,
-            stops,
-        ),
-        None,
-    )
-    return Rows(data, offset, first, starts, stops, ends, cells, numbers)
-
-
-class Between(NamedTuple):
-    """Rows and what separates their cells."""
-
-    before: Callable[[Column], Column]
-    """Where the separators before those of some numbers are; anywhere for number 0."""
-    behind: Callable[[Column, Column], Column]
-    """Where those of some numbers are, for where what precedes them starts and the numbers."""
-    second: Column
-    """Which of them each row's first cell stops at, its line end included."""
-    last: Column
-    """Which of them each row stops at, its line end included."""
-    starts: Column
-    stops: Column
+    numbers = {number for column in wanted for number in (column, column - 1) if number >= 0}
+    between = separators.following(starts, numbers)
+    cells = _cells(data, dialect, wanted, between.__getitem__, starts, stops, last, None)
+    return Rows(data, offset, first, starts, stops, ends, cells, row_ends.numbers)
 
 
 def _separated(data: Bytes, dialect: Dialect, delimiters: bool) -> tuple[Column, Mask | None, int]:
@@ -286,31 +258,42 @@ def _stops(data: Bytes, dialect: Dialect, starts: Column, ends: Column, ended: b
 
 
 def _cells(
-    data: Bytes, dialect: Dialect, wanted: tuple[int, ...], between: Between, closed: Mask | None
+    data: Bytes,
+    dialect: Dialect,
+    wanted: tuple[int, ...],
+    behind: Callable[[int], Column],
+    starts: Column,
+    stops: Column,
+    last: Column,
+    closed: Mask | None,
 ) -> dict[int, Cells]:
     """The cells of columns.
 
     Args:
+        behind: where what separates the cell of a number from the next one is in each row; the row's last
+            separator, or anything behind it, where there is no such cell.
+        last: where the last separator of each row is, which ends it.
         closed: which quotes close cells; None: all at a cell's end do.
     """
     import numpy as np
 
-    before, behind, second, last, starts, stops = between
-    if not wanted or not len(starts):
+    if not len(starts):
         empty = np.zeros(0, np.int64)
         return {column: _made(data, dialect, empty, empty, None, None) for column in wanted}
     cells = {}
     for column in wanted:
-        own = second + column
-        missing: Mask | None = own > last
-        if missing is not None and not missing.any():
+        missing: Mask | None = None
+        low = starts
+        if column:
+            before = behind(column - 1)
+            low = before + 1
+            missing = before >= last
+        high = behind(column)
+        high = np.where(high >= last, stops, high)
+        if missing is not None and missing.any():
+            low, high = np.where(missing, stops, low), np.where(missing, stops, high)
+        else:
             missing = None
-        at = np.minimum(own, last)
-        low = starts if column == 0 else before(at) + 1
-        high = np.where(at == last, stops, behind(low, at))
-        if missing is not None:
-            low = np.where(missing, stops, low)
-            high = np.where(missing, stops, high)
         cells[column] = _made(data, dialect, low, high, _quoted(data, dialect, low, high, closed), missing)
     return cells
 

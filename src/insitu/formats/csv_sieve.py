@@ -11,12 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from insitu.formats.condition_batch import written_alike
-from insitu.formats.csv_bits import WORD_BITS, cleared, count, moved_up, places, where
+from insitu.formats.csv_bits import WORD_BITS, count, moved_down, places, where
 
 if TYPE_CHECKING:
     from insitu.formats.cells import Bytes, Column
     from insitu.formats.csv_bits import Words
     from insitu.formats.csv_dialect import Dialect
+    from insitu.formats.csv_specials import Split
 
 # Each costs a pass over the data; splitting every row costs as much as some ten.
 TEXTS_MAX: Final = 4
@@ -46,27 +47,37 @@ class Sieve(NamedTuple):
         plain = written_alike(texts, encoding, dialect.quote or b'"')
         return cls(texts, dialect.delimiter + (dialect.quote or b"") + b"\r\n") if plain else None
 
-    def places(self, data: Bytes, around: Words, begin: int, most: int) -> Column | None:
+    def places(self, data: Bytes, found: Split, begin: int, most: int) -> Column | None:
         """Where cells can begin that are one of the texts, in order; None for too many to be of use.
 
         Args:
-            around: delimiters, line ends and quotes of the data, wherever they are.
+            found: what separates rows and cells.
             begin: where the first row starts.
             most: with how many places it would still pay.
         """
         import numpy as np
 
-        behind = cleared(moved_up(around, 1), begin)
+        behind = found.behind.copy()
         number, bit = divmod(begin, WORD_BITS)
         behind[number] |= np.uint64(1 << bit)
-        found = []
+        # A CR of a line end is none of these, the LF behind it is.
+        near = found.around | moved_down(found.around, 1)
+        places_of_all = []
         for first in self._firsts:
             begun = behind & where(data, first)
+            ending = np.zeros_like(begun)
+            for size in {len(text) for text in self.texts if text[0] == first}:
+                ending |= moved_down(near, size)
+                last = len(data) - size
+                if last >= 0:
+                    ending[last // WORD_BITS] |= np.uint64(1 << last % WORD_BITS)
+            begun &= ending
             if count(begun) > max(most, _PLACES_MIN):
                 return None
-            found.append(self._beginning(data, begun, first))
-        places_of_all = found[0] if len(found) == 1 else np.sort(np.concatenate(found))
-        return places_of_all if len(places_of_all) <= most else None
+            places_of_all.append(self._beginning(data, begun, first))
+        at = places_of_all[0] if len(places_of_all) == 1 else np.sort(np.concatenate(places_of_all))
+        at = at[np.searchsorted(at, begin) :]
+        return at if len(at) <= most else None
 
     @property
     def _firsts(self) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from insitu.formats.csv_bits import WORD_BITS, Bits, bits, cleared, count, first_bit, is_set
+from insitu.formats.csv_bits import WORD_BITS, Bits, bits, count, first_bit, is_set, within
 from insitu.formats.csv_dialect import Dialect
 from insitu.formats.csv_states import CLOSED, FIELD, QUOTED, START, STATES, TEXT, Outcome
 
@@ -35,16 +35,14 @@ class Split(NamedTuple):
     """The line ends among them."""
     around: Words
     """Delimiters, line ends and quotes, wherever they are."""
+    behind: Words
+    """The bytes behind those."""
 
-    def then(self, other: Split) -> Split:
-        """Of this buffer, which fills whole words, and of another one behind it."""
-        import numpy as np
-
-        return Split(*map(np.concatenate, zip(self, other, strict=True)))
-
-    def since(self, start: int) -> Split:
-        """The same without what separates ahead of an offset."""
-        return Split(cleared(self.separators, start), cleared(self.row_ends, start), self.around)
+    def within(self, start: int, stop: int) -> Split:
+        """The same without what separates ahead of an offset and from another on."""
+        stopped = -(-stop // WORD_BITS)
+        separators, row_ends = (within(words, start, stop) for words in (self.separators, self.row_ends))
+        return Split(separators, row_ends, self.around[:stopped], self.behind[:stopped])
 
 
 class Specials:
@@ -73,9 +71,19 @@ class Specials:
             inside = self._ends(True)
         return tuple(self._outcome(state, inside if state == QUOTED else outside) for state in range(STATES))
 
-    def outcome(self, state: int) -> Outcome | None:
-        """What the buffer does to a state; None where it is not calm begun so."""
-        return self._outcome(state, self._ends(state == QUOTED)) if self.is_calm(state) else None
+    def outcome(self, state: int, size: int | None = None) -> Outcome | None:
+        """What the buffer does to a state; None where it is not calm begun so.
+
+        Args:
+            size: how many of its bytes, at least one, are meant; None: all.
+        """
+        if not self.is_calm(state):
+            return None
+        quoted = state == QUOTED
+        if size is None or size == len(self._bits.data):
+            return Outcome(self._left(quoted), *self._ends(quoted))
+        ends = within(self._row_ends(quoted), 0, size)
+        return Outcome(self._state_behind(size - 1, quoted), count(ends), first_bit(ends))
 
     def is_calm(self, state: int) -> bool:
         """Whether the buffer is calm begun in a state."""
@@ -92,7 +100,7 @@ class Specials:
             return None
         found, row_ends = self._bits, self._row_ends(state == QUOTED)
         delimiters = found.delimiters & found.outside(state == QUOTED)
-        return Split(row_ends | delimiters, row_ends, found.around)
+        return Split(row_ends | delimiters, row_ends, found.around, found.behind())
 
     def _outcome(self, state: int, ends: tuple[int, int] | None) -> Outcome | None:
         return Outcome(self._left(state == QUOTED), *ends) if ends and self.is_calm(state) else None
@@ -126,12 +134,12 @@ class Specials:
     def _left(self, quoted: bool) -> int:
         """The state behind the last byte, if the buffer begins so."""
         if quoted not in self._behind:
-            self._behind[quoted] = self._state_behind(quoted)
+            self._behind[quoted] = self._state_behind(len(self._bits.data) - 1, quoted)
         return self._behind[quoted]
 
-    def _state_behind(self, quoted: bool) -> int:
+    def _state_behind(self, last: int, quoted: bool) -> int:
+        """The state behind a byte, if the buffer begins so."""
         found = self._bits
-        last = len(found.data) - 1
         if is_set(found.inside, last) != quoted:
             return QUOTED
         if is_set(found.ends, last):
@@ -180,21 +188,28 @@ class LazyTable:
     """What a buffer does to a state, told when it is asked for: quickly where it is calm.
 
     The buffer must stay as it is until then.
+
+    Args:
+        size: how many bytes are meant; None: all. What is behind them is only looked at.
+        following: the byte behind all; -1 at the end of the file.
     """
 
-    def __init__(self, data: Bytes, dialect: Dialect, following: int) -> None:
+    def __init__(self, data: Bytes, dialect: Dialect, following: int, size: int | None = None) -> None:
         self._data = data
         self._dialect = dialect
         self._following = following
+        self._size = len(data) if size is None else size
         self.specials = specials(data, dialect, following, delimiters=True)
 
     def __len__(self) -> int:
         return STATES
 
     def __getitem__(self, state: int) -> Outcome:
-        quick = None if self.specials is None else self.specials.outcome(state)
+        data, size = self._data, self._size
+        quick = None if self.specials is None or not size else self.specials.outcome(state, size)
         if quick is not None:
             return quick
         from insitu.formats.csv_tables import table
 
-        return table(self._data, self._dialect, self._following)[state]
+        following = self._following if size == len(data) else int(data[size])
+        return table(data[:size], self._dialect, following)[state]

@@ -16,6 +16,7 @@ from insitu.core.protocols import Cancel
 from insitu.core.spans import Span
 from insitu.errors import CancelledError
 from insitu.scan.companion import Companion
+from insitu.scan.scratch import keep_scratch
 
 A = TypeVar("A")
 
@@ -74,6 +75,7 @@ class Pair(Generic[A]):
             CancelledError: ``cancel`` said so.
             Exception: what ``answer`` raised in this process.
         """
+        keep_scratch()
         try:
             for number, window in enumerate(self._windows):
                 yield window, self._answered(number, cancel)

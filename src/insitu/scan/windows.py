@@ -15,6 +15,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from insitu.core.protocols import Cancel, Progress, Reader
 from insitu.core.spans import Span
 from insitu.errors import CancelledError, SpanError
+from insitu.scan.scratch import keep_scratch
 
 # The knee of the read-speed curve; 256 KiB costs about 20 %, 4 MiB gains nothing and leaves the cache.
 WINDOW_BYTES: Final = 1 << 20
@@ -168,6 +169,7 @@ def parallel(
             report.done(window.span.stop)
             yield result
     else:
+        keep_scratch()
         run = _Run(reader, work, span, window_bytes, before, after, min(wanted, count))
         yield from run.results(report)
     report.finish()

@@ -21,6 +21,7 @@ from insitu.formats.csv_scan import Rows
 from insitu.formats.csv_sieve import Sieve
 from insitu.formats.csv_specials import LazyTable
 from insitu.formats.csv_states import START
+from insitu.scan.scratch import keep_scratch
 from insitu.views.csv_indexed import indexed_rows
 from insitu.views.csv_window import Begun, CsvWindow, data_start
 from insitu.views.streaming import Source
@@ -123,6 +124,7 @@ class _Run(Generic[T]):
             for number in range(self._threads)
         ]
         reported = time.monotonic()
+        keep_scratch()
         try:
             for thread in threads:
                 thread.start()

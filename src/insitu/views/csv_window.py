@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from insitu.core.protocols import Reader
 from insitu.core.spans import Span
-from insitu.formats.csv_bits import WORD_BITS
+from insitu.formats.csv_bits import first_bit_from
 from insitu.formats.csv_dialect import Dialect
 from insitu.formats.csv_faults import misplaced, too_long, unclosed
 from insitu.formats.csv_scan import Rows, calm_rows, split_rows
 from insitu.formats.csv_sieve import Sieve
-from insitu.formats.csv_specials import LazyTable, Split, specials
+from insitu.formats.csv_specials import LazyTable, specials
 from insitu.formats.csv_states import ESCAPED_QUOTED, QUOTED, START
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ ROW_MAX_BYTES: Final = 8 << 20
 _STEP_BYTES: Final = 2 << 10
 _STEP_BYTES_MAX: Final = 256 << 10
 
-# Room behind a window for the rest of most rows.
-_SPARE_BYTES: Final = 64 << 10
+# So much behind a window is read with it, since the rest of most rows is there.
+_SPARE_BYTES: Final = 4 << 10
 
 
 def data_start(reader: Reader, dialect: Dialect) -> int:
@@ -63,15 +63,19 @@ class CsvWindow:
         self._dialect = dialect
         self._buffer = bytearray(window_bytes + _SPARE_BYTES)
         self._span = Span(0, 0)
+        self._read_bytes = 0
         self.table = LazyTable(_array(self._buffer, 0, 0), dialect, -1)
 
     def read(self, span: Span) -> None:
         """Reads a window and makes its table."""
-        size = min(span.stop + 1, self._reader.size) - span.start
+        size = min(span.size + _SPARE_BYTES, self._reader.size - span.start)
         self._reader.read_into(span.start, memoryview(self._buffer)[:size])
-        following = self._buffer[span.size] if size > span.size else -1
-        self._span = span
-        self.table = LazyTable(_array(self._buffer, 0, span.size), self._dialect, following)
+        following = -1
+        if span.start + size < self._reader.size:
+            size -= 1
+            following = self._buffer[size]
+        self._span, self._read_bytes = span, size
+        self.table = LazyTable(_array(self._buffer, 0, size), self._dialect, following, span.size)
 
     def rows(self, begun: Begun, columns: tuple[int, ...], sieve: Sieve | None) -> Iterator[Rows]:
         """Yields the rows that start in the window, as far as they are let through."""
@@ -83,43 +87,44 @@ class CsvWindow:
             if not 0 < first < span.size:
                 return
         stop = span.stop
+        known = self.table.specials
+        found = None if known is None else known.split(begun.state)
         # Behind a fault nothing is known; splitting will say where it is.
         if outcome.state != START and outcome.fault < 0:
-
-            def last() -> tuple[int, int]:
-                inside = split_rows(_array(self._buffer, first, span.size), _lenient(dialect), ())
-                return row + len(inside) - 1, span.start + first + int(inside.starts[-1])
-
-            stop = _end_from(self._reader, dialect, stop, outcome.state, last)
+            end = -1 if found is None else first_bit_from(found.row_ends, span.size)
+            stop = span.start + end + 1 if end >= 0 else self._end(outcome.state, first, row)
         data = _array(self._extended(stop), 0, stop - span.start)
-        found = self._split(data, begun.state, outcome.state)
+        if found is not None and len(data) > self._read_bytes:
+            longer = specials(data, dialect, -1, delimiters=True)
+            found = None if longer is None else longer.split(begun.state)
         if found is None:
             yield split_rows(data[first:], dialect, columns, span.start + first, row)
         else:
-            yield from calm_rows(data, dialect, columns, found.since(first), first, span.start, row, sieve)
+            found = found.within(first, len(data))
+            yield from calm_rows(data, dialect, columns, found, first, span.start, row, sieve)
 
-    def _split(self, data: Bytes, begun: int, left: int) -> Split | None:
-        """What separates the rows of the window and of what was read behind it, where both are calm."""
-        own, dialect, size = self.table.specials, self._dialect, self._span.size
-        if own is not None and len(data) > size and size % WORD_BITS:
-            own = specials(data, dialect, -1, delimiters=True)
-            size = len(data)
-        found = None if own is None else own.split(begun)
-        if found is None or len(data) == size:
-            return found
-        behind = specials(data[size:], dialect, -1, delimiters=True)
-        rest = None if behind is None else behind.split(left)
-        return None if rest is None else found.then(rest)
+    def _end(self, state: int, first: int, row: int) -> int:
+        """Where the window's last row stops, which is in a state at its end.
+
+        Args:
+            first: where the first row starts, and its number; for messages.
+        """
+        inside, stop = _array(self._buffer, first, self._span.size), self._span.stop
+
+        def last() -> tuple[int, int]:
+            starts = split_rows(inside, replace(self._dialect, lenient=True), ()).starts
+            return row + len(starts) - 1, self._span.start + first + int(starts[-1])
+
+        return _end_from(self._reader, self._dialect, stop, state, last)
 
     def _extended(self, stop: int) -> bytearray:
         """The window and what follows it up to an offset."""
-        span = self._span
+        start, size = self._span.start, self._read_bytes
         buffer = self._buffer
-        if stop > span.stop:
-            if stop - span.start > len(buffer):
-                buffer = bytearray(stop - span.start)
-                buffer[: span.size] = memoryview(self._buffer)[: span.size]
-            self._reader.read_into(span.stop, memoryview(buffer)[span.size : stop - span.start])
+        if stop - start > size:
+            buffer = bytearray(stop - start)
+            buffer[:size] = memoryview(self._buffer)[:size]
+            self._reader.read_into(start + size, memoryview(buffer)[size:])
         return buffer
 
 
@@ -127,10 +132,6 @@ def _array(buffer: bytearray, start: int, stop: int) -> Bytes:
     import numpy as np
 
     return np.frombuffer(buffer, np.uint8, stop - start, start)
-
-
-def _lenient(dialect: Dialect) -> Dialect:
-    return replace(dialect, lenient=True)
 
 
 def _end_from(
