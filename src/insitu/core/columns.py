@@ -407,20 +407,37 @@ def block_of(splices: Iterable[tuple[int, int, int]], *, olds: int = 0, news: in
     return Block(starts, old_column, new_column)
 
 
+class Parts(NamedTuple):
+    """Bytes that whoever needs them joins: that does not hold the interpreter, as making the list does."""
+
+    glue: bytes
+    """What stands between two parts."""
+    parts: Sequence[bytes | bytearray | memoryview]
+
+    def joined(self) -> bytes | bytearray | memoryview:
+        """The bytes; a single part as it is."""
+        return self.parts[0] if len(self.parts) == 1 else self.glue.join(self.parts)
+
+
 def render(window: Window, pool: Pool, read_base: ReadBase) -> bytes | bytearray | memoryview:
-    """The bytes of a window of the result.
+    """The bytes of a window of the result; see ``parts_of``."""
+    return parts_of(window, pool, read_base).joined()
+
+
+def parts_of(window: Window, pool: Pool, read_base: ReadBase) -> Parts:
+    """The bytes of a window of the result, valid as long as what ``read_base`` returned.
 
     Cost: reads the kept runs (and short deletions between them) once; memory for the window, and for some
         thousand of its splices as objects.
     """
     if not window.starts:
-        return read_base(window.base.start, window.base.size)
+        return Parts(b"", (read_base(window.base.start, window.base.size),))
     if len(window.starts) <= _RENDERED_SPLICES:
-        return _rendered(window, pool, read_base)
+        return _parts(window, pool, read_base)
     whole = bytearray()
     for part in window.parts(_RENDERED_SPLICES):
-        whole += _rendered(part, pool, read_base)
-    return whole
+        whole += _parts(part, pool, read_base).joined()
+    return Parts(b"", (whole,))
 
 
 def render_into(
@@ -452,19 +469,19 @@ def _all_runs(window: Window) -> Iterator[Span]:
     return map(Span, begins, (*window.starts, window.base.stop))
 
 
-def _rendered(window: Window, pool: Pool, read_base: ReadBase) -> bytes:
-    """The bytes of a window with so few splices that each may be an object."""
+def _parts(window: Window, pool: Pool, read_base: ReadBase) -> Parts:
+    """As ``parts_of``, for a window with so few splices that each may be an object."""
     runs = _kept(window, read_base)
     new = Span(window.news[0], window.news[-1])
     unit = pool.unit(new)
     if unit is not None and window.news == list(range(new.start, new.stop + 1, len(unit))):
-        return unit.join(runs)
+        return Parts(unit, runs)
     literals = memoryview(pool.read(new.start, new.size))
     parts: list[bytes | memoryview] = []
     for run, a, b in zip(runs, window.news, window.news[1:], strict=False):
         parts += (run, literals[a - new.start : b - new.start])
     parts.append(runs[-1])
-    return b"".join(parts)
+    return Parts(b"", parts)
 
 
 def _kept(window: Window, read_base: ReadBase) -> list[bytes | memoryview]:

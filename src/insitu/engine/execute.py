@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 
-from insitu.core.columns import Block, render, render_into
+from insitu.core.columns import Block, Parts, parts_of, render_into
 from insitu.core.plan import WINDOW_BYTES, Plan
 from insitu.core.protocols import Progress
 from insitu.core.records import State
@@ -75,8 +75,8 @@ class Executor:
         self._report = progress
         self._hints = Hints(journal.splices, self._source, target)
         self._written_bytes = 0
-        # While one is written behind, the other is filled.
-        self._buffer = self._spare = memoryview(bytearray())
+        # The next window is read into one while what was read into the other is written behind.
+        self._rooms = [memoryview(bytearray()), memoryview(bytearray())]
         behind = plan.cost.written_bytes >= BEHIND_FROM_BYTES
         self._behind = WriteBehind(self._write_now) if behind else None
         # Where every splice replaces the same by the same, a dense window is one call of bytes.replace.
@@ -168,17 +168,19 @@ class Executor:
             render_into(window, self._journal.new, fill, rendered)
             self._write(step.offset, rendered)
             return
-        self._write(step.offset, render(window, self._journal.new, self._read_at(step.displacement)))
+        self._write(step.offset, parts_of(window, self._journal.new, self._read_at(step.displacement)))
 
-    def _write(self, offset: int, data: Buffer) -> None:
+    def _write(self, offset: int, data: Buffer | Parts) -> None:
         """Writes what is valid until something is read again, now or while the next step is prepared."""
         if self._behind is None:
             self._write_now(offset, data)
         else:
             self._behind.put(offset, data)
-            self._buffer, self._spare = self._spare, self._buffer
+            self._rooms.reverse()
 
-    def _write_now(self, offset: int, data: Buffer) -> None:
+    def _write_now(self, offset: int, data: Buffer | Parts) -> None:
+        if isinstance(data, Parts):
+            data = data.joined()
         self._target.write(offset, data)
         self._hints.wrote(Span(offset, offset + len(data)))
 
@@ -305,10 +307,10 @@ class Executor:
         return fill
 
     def _room(self, size: int) -> memoryview:
-        """A buffer that lasts until the next one is asked for, or until what is in it is written.
+        """A buffer that lasts until the next one is asked for: fresh memory costs as much as a copy.
 
-        Kept, because fresh memory costs as much as a copy.
+        One that was given to be written lasts until it is.
         """
-        if size > len(self._buffer):
-            self._buffer = memoryview(bytearray(max(size, WINDOW_BYTES)))
-        return self._buffer[:size]
+        if size > len(self._rooms[0]):
+            self._rooms[0] = memoryview(bytearray(max(size, WINDOW_BYTES)))
+        return self._rooms[0][:size]

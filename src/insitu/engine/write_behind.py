@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
-from insitu.storage.base import Buffer
-
-Write = Callable[[int, Buffer], None]
+D = TypeVar("D")
 
 
-class WriteBehind:
+class WriteBehind(Generic[D]):
     """Carries writes out in the order in which they were given, at most one of them waiting.
 
     Args:
@@ -23,16 +22,18 @@ class WriteBehind:
     Cost: memory for what is being written and what waits for it.
     """
 
-    def __init__(self, write: Write) -> None:
+    def __init__(self, write: Callable[[int, D], None]) -> None:
         self._write = write
         self._changed = threading.Condition()
-        self._given: tuple[int, Buffer] | None = None
+        self._given: tuple[int, D] | None = None
         self._error: BaseException | None = None
         self._ended = False
         self._thread: threading.Thread | None = None
 
-    def put(self, offset: int, data: Buffer) -> None:
-        """Has data written, which must stay as it is; returns when what was given before is written.
+    def put(self, offset: int, data: D) -> None:
+        """Has data written, which must stay as it is until what is given next is accepted, too.
+
+        Returns when what was given before is written.
 
         Raises:
             StorageError: an earlier write failed; nothing was written after it.
@@ -72,7 +73,7 @@ class WriteBehind:
                 self._given = None
                 self._changed.notify_all()
 
-    def _next(self) -> tuple[int, Buffer] | None:
+    def _next(self) -> tuple[int, D] | None:
         """What is to be written now; None at the end."""
         with self._changed:
             while self._given is None and not self._ended:

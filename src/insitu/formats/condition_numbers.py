@@ -109,17 +109,23 @@ def read_numbers(data: Bytes, starts: Column, stops: Column) -> Numbers:
     negative = first == ord("-")
     sizes = stops - starts
     digits = sizes - ((negative | (first == ord("+"))) & (sizes > 0))
-    values = np.zeros(len(starts))
-    whole = np.zeros(len(starts), np.bool_)
-    known = np.zeros(len(starts), np.bool_)
     large: dict[int, int] = {}
 
-    one = np.flatnonzero((digits > 0) & (digits <= WORD_BYTES))
-    values[one], whole[one], known[one] = _one_word(words, stops[one], digits[one])
-    two = np.flatnonzero((digits > WORD_BYTES) & (digits <= _EASY_BYTES))
-    if len(two):
-        values[two], whole[two], known[two] = _two_words(words, stops[two], digits[two])
-    np.negative(values, out=values, where=negative)
+    short = (digits > 0) & (digits <= WORD_BYTES)
+    if short.all():
+        values, whole, known = _one_word(words, stops, digits)
+    else:
+        values = np.zeros(len(starts))
+        whole = np.zeros(len(starts), np.bool_)
+        known = np.zeros(len(starts), np.bool_)
+        for those, by_words in (
+            (short, _one_word),
+            ((digits > WORD_BYTES) & (digits <= _EASY_BYTES), _two_words),
+        ):
+            if len(at := np.flatnonzero(those)):
+                values[at], whole[at], known[at] = by_words(words, stops[at], digits[at])
+    if negative.any():
+        np.negative(values, out=values, where=negative)
 
     odd = np.flatnonzero(~known & (sizes > 0))
     odd = odd[_maybe_number(words, starts[odd], sizes[odd])]

@@ -8,6 +8,8 @@ may still be a wrong one (the text may be in another column), but none is held b
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from insitu.formats.condition_batch import written_alike
@@ -57,21 +59,17 @@ class Sieve(NamedTuple):
         """
         import numpy as np
 
-        behind = found.behind.copy()
         number, bit = divmod(begin, WORD_BITS)
-        behind[number] |= np.uint64(1 << bit)
         # A CR of a line end is none of these, the LF behind it is.
-        near = found.around | moved_down(found.around, 1)
+        near = moved_down(found.around, 1)
+        near |= found.around
         places_of_all = []
         for first in self._firsts:
-            begun = behind & where(data, first)
-            ending = np.zeros_like(begun)
-            for size in {len(text) for text in self.texts if text[0] == first}:
-                ending |= moved_down(near, size)
-                last = len(data) - size
-                if last >= 0:
-                    ending[last // WORD_BITS] |= np.uint64(1 << last % WORD_BITS)
-            begun &= ending
+            begun = where(data, first)
+            there = begun[number] & np.uint64(1 << bit)
+            begun &= found.behind
+            begun[number] |= there
+            begun &= self._ending(near, len(data), first)
             if count(begun) > max(most, _PLACES_MIN):
                 return None
             places_of_all.append(self._beginning(data, begun, first))
@@ -82,6 +80,18 @@ class Sieve(NamedTuple):
     @property
     def _firsts(self) -> tuple[int, ...]:
         return tuple(dict.fromkeys(text[0] for text in self.texts))
+
+    def _ending(self, near: Words, size: int, first: int) -> Words:
+        """Where texts that begin with a byte would end ahead of what is near, or of the end of the data."""
+        import numpy as np
+
+        found = []
+        for text_bytes in {len(text) for text in self.texts if text[0] == first}:
+            ending = moved_down(near, text_bytes)
+            if (last := size - text_bytes) >= 0:
+                ending[last // WORD_BITS] |= np.uint64(1 << last % WORD_BITS)
+            found.append(ending)
+        return reduce(or_, found)
 
     def _beginning(self, data: Bytes, begun: Words, first: int) -> Column:
         """Where a text that begins with a byte may be, of the places where the byte is."""
