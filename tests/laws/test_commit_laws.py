@@ -13,7 +13,7 @@ from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from insitu.core import check as checking
-from insitu.core import columns, plan
+from insitu.core import columns, plan, rendering
 from insitu.core.patch import Patch, Splice
 from insitu.core.pieces import Copy, Fill, Literal
 from insitu.core.policy import Policy
@@ -50,7 +50,7 @@ def shrink(monkeypatch: pytest.MonkeyPatch, unit: int) -> None:
     monkeypatch.setattr(execute, "DENSE_PLACES", 2)
     monkeypatch.setattr(overwrite, "_VECTOR_SPLICES", 3)
     monkeypatch.setattr(columns, "_VECTOR_SPLICES", 3)
-    monkeypatch.setattr(columns, "_READ_THROUGH_BYTES", unit + 4)
+    monkeypatch.setattr(rendering, "_READ_THROUGH_BYTES", unit + 4)
     monkeypatch.setattr(spool, "BLOCK_SPLICES", 3)
     for module in (commit, history, journal, pools, spool):
         monkeypatch.setattr(module, "PAYLOAD_BYTES", 3 * unit + 2)

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from insitu.core import check as checking
 from insitu.core import plan as planning
-from insitu.core.columns import Splices, render
+from insitu.core.columns import Splices
 from insitu.core.facts import Facts
 from insitu.core.patch import Patch, Splice
 from insitu.core.pieces import Literal
 from insitu.core.plan import Plan, Target
 from insitu.core.policy import Policy
+from insitu.core.rendering import render
 from insitu.core.spans import Span
 from insitu.core.steps import Collapse, Insert, Move, Place, Resize, Transfer
 from insitu.errors import InternalError

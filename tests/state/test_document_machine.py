@@ -21,7 +21,7 @@ from hypothesis import event, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import insitu
-from insitu.core import columns, plan
+from insitu.core import columns, plan, rendering
 from insitu.core.pieces import Copy, Fill, Literal
 from insitu.engine import execute, journal, pools, spool
 from insitu.errors import ExpectationError, NoMatchError, NoPlanError, StaleError, UndoError
@@ -37,7 +37,7 @@ SMALL = [
     (rewrite, "TRANSFER_BYTES", BLOCK),
     (overwrite, "_VECTOR_SPLICES", 4),
     (columns, "_VECTOR_SPLICES", 4),
-    (columns, "_READ_THROUGH_BYTES", 512),
+    (rendering, "_READ_THROUGH_BYTES", 512),
     (spool, "BLOCK_SPLICES", 3),
     *((module, "PAYLOAD_BYTES", 3000) for module in (journal, pools, spool)),
 ]

@@ -15,7 +15,7 @@ from hypothesis import event, settings
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 import insitu
-from insitu.core import columns, plan
+from insitu.core import columns, plan, rendering
 from insitu.engine import execute, journal, layers, pools, spool
 from insitu.errors import NoPlanError, SnapshotExpiredError, UndoError
 from insitu.planners import overwrite, rewrite, shift
@@ -29,7 +29,7 @@ SMALL = [
     (rewrite, "TRANSFER_BYTES", BLOCK),
     (overwrite, "_VECTOR_SPLICES", 4),
     (columns, "_VECTOR_SPLICES", 4),
-    (columns, "_READ_THROUGH_BYTES", 512),
+    (rendering, "_READ_THROUGH_BYTES", 512),
     (spool, "BLOCK_SPLICES", 3),
     (layers, "JOINED_PIECES", 12),
     (layers, "HELD_BYTES", 5000),

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 
-from insitu.core.columns import Block, Parts, parts_of, render_into
+from insitu.core.columns import Block
 from insitu.core.plan import WINDOW_BYTES, Plan
 from insitu.core.protocols import Progress
 from insitu.core.records import State
+from insitu.core.rendering import Parts, parts_of, render_into
 from insitu.core.spans import Span
 from insitu.core.steps import Collapse, Insert, Move, Place, Resize, Step, Transfer
 from insitu.engine.hints import Hints

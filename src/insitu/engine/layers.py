@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple, Protocol
 
-from insitu.core.columns import Splices, render
+from insitu.core.columns import Splices
 from insitu.core.protocols import Reader
+from insitu.core.rendering import render
 from insitu.core.spans import Span
 from insitu.engine.journal import Journal
 from insitu.engine.pools import PAYLOAD_BYTES

@@ -21,9 +21,9 @@ import os
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
-from insitu.core.columns import render
 from insitu.core.plan import Layout, Plan
 from insitu.core.records import State
+from insitu.core.rendering import render
 from insitu.core.spans import Span
 from insitu.core.steps import Collapse, Insert, Place
 from insitu.engine.draft_log import forget

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from insitu.core.columns import Block, Pool, Splices, render
+from insitu.core.columns import Block, Pool, Splices
 from insitu.core.protocols import Reader
+from insitu.core.rendering import render
 from insitu.core.sequence import Change
 from insitu.core.spans import Span
 from insitu.engine.journal import Journal

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from insitu.core import columns
-from insitu.core.columns import NO_SPLICES, Block, Head, Splices, block_of, render, summarize
+from insitu.core import columns, rendering
+from insitu.core.columns import NO_SPLICES, Block, Head, Splices, block_of, summarize
+from insitu.core.rendering import render
 from insitu.core.spans import Span
 
 Triples = list[tuple[int, int, int]]
@@ -69,7 +70,7 @@ def applied(base: bytes, given_triples: Triples, pool: Letters) -> bytes:
 def vectors(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small blocks and windows take the way of large ones, too."""
     monkeypatch.setattr(columns, "_VECTOR_SPLICES", request.param)
-    monkeypatch.setattr(columns, "_RENDERED_SPLICES", request.param)
+    monkeypatch.setattr(rendering, "_RENDERED_SPLICES", request.param)
 
 
 @given(triples(), st.integers(1, 5))
@@ -169,7 +170,7 @@ def test_a_repeated_unit_renders_like_any_other(gap, count, unit, data) -> None:
 
 
 def test_long_deletions_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(columns, "_READ_THROUGH_BYTES", 10)
+    monkeypatch.setattr(rendering, "_READ_THROUGH_BYTES", 10)
     base = bytes(1000)
     reads: list[int] = []
 

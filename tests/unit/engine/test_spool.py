@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from insitu.core.columns import render
 from insitu.core.patch import Patch, Splice
 from insitu.core.pieces import Copy, Fill, Literal
+from insitu.core.rendering import render
 from insitu.core.replacements import Few, Uniform, varied
 from insitu.core.spans import Span
 from insitu.engine import journal as journals
