@@ -20,6 +20,7 @@ from insitu.formats.csv_sieve import Sieve
 from insitu.formats.csv_specials import outcomes, specials
 from insitu.formats.csv_states import START
 from insitu.formats.csv_tables import row_ends, table
+from insitu.views import csv_window
 from insitu.views.csv_scan import scan_rows
 from insitu.views.streaming import Source
 from insitu.views.text import Encoding
@@ -57,11 +58,17 @@ def found(rows: Rows) -> list[Row]:
     return made
 
 
-@given(MESSY, DIALECTS, st.integers(1, 40))
+@given(MESSY, DIALECTS, st.integers(1, 40), st.sampled_from((1, 9, 4096)))
 @settings(max_examples=200, deadline=None)
 def test_rows_are_those_of_the_oracle_wherever_windows_are_cut(
-    data: bytes, dialect: Dialect, window_bytes: int
+    data: bytes, dialect: Dialect, window_bytes: int, spare_bytes: int
 ) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_window, "_SPARE_BYTES", spare_bytes)
+        rows_are_those_of_the_oracle(data, dialect, window_bytes)
+
+
+def rows_are_those_of_the_oracle(data: bytes, dialect: Dialect, window_bytes: int) -> None:
     expected = read(data, dialect)
     source = Source(BytesReader(data), Encoding("utf-8"), "f.csv")
     columns = range(max((len(row.cells) for row in expected.rows), default=0) + 1)
@@ -195,12 +202,22 @@ def written_tables(draw: st.DrawFn) -> tuple[bytes, Dialect]:
     return data, dialect
 
 
-@given(written_tables(), st.sets(st.sampled_from(SIFTED), min_size=1, max_size=3), WIDTHS)
+@given(
+    written_tables(),
+    st.sets(st.sampled_from(SIFTED), min_size=1, max_size=3),
+    WIDTHS,
+    st.sampled_from((1, 50, 4096)),
+)
 @settings(max_examples=300, deadline=None)
 def test_a_sieve_holds_back_no_row_with_one_of_its_texts(
-    written: tuple[bytes, Dialect], texts: set[bytes], window_bytes: int
+    written: tuple[bytes, Dialect], texts: set[bytes], window_bytes: int, spare_bytes: int
 ) -> None:
-    data, dialect = written
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_window, "_SPARE_BYTES", spare_bytes)
+        no_row_is_held_back(*written, texts, window_bytes)
+
+
+def no_row_is_held_back(data: bytes, dialect: Dialect, texts: set[bytes], window_bytes: int) -> None:
     sieve = Sieve.of(tuple(texts), dialect, "utf-8")
     if sieve is None:
         assert dialect.escape is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 # The allocator keeps twice as much: the arrays of a window and more.
@@ -17,4 +18,5 @@ def keep_scratch() -> None:
 
     Source: mallopt(3), the dynamic M_MMAP_THRESHOLD, and M_TRIM_THRESHOLD, which follows it.
     """
-    bytes(_BLOCK_BYTES)
+    with suppress(MemoryError):  # where memory is limited, it is done without
+        bytes(_BLOCK_BYTES)

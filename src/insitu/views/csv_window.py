@@ -26,7 +26,7 @@ ROW_MAX_BYTES: Final = 8 << 20
 _STEP_BYTES: Final = 2 << 10
 _STEP_BYTES_MAX: Final = 256 << 10
 
-# So much behind a window is read with it, since the rest of most rows is there.
+# So much behind a window, at least a byte, is read with it, since the rest of most rows is there.
 _SPARE_BYTES: Final = 4 << 10
 
 
