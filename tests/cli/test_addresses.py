@@ -36,6 +36,20 @@ def test_the_last_lines_are_those_of_splitlines(
             assert contents[span.start : span.stop] == b"".join(lines[-count:])
 
 
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le"])
+def test_the_last_lines_of_wide_and_of_marked_text(tmp_path: Path, codec: str, mark: str) -> None:
+    path = tmp_path / "file"
+    lines = ["one\r\n", "\u0a0a\u0d0a\u0a00\n", "\n", "last"]
+    data = "".join((mark, *lines)).encode(codec)
+    path.write_bytes(data)
+    with insitu.open(path, "r", encoding=codec) as doc:
+        for count in range(1, 5):
+            assert doc[slice(*Tail(count).locate(doc))] == "".join(lines[-count:]).encode(codec)
+        with pytest.raises(SpanError, match="has 4 lines"):
+            Tail(5).locate(doc)
+
+
 @given(start=st.integers(-80, 80) | st.none(), stop=st.integers(-80, 80) | st.none())
 def test_bytes_are_a_slice_that_is_never_clipped(
     tmp_path_factory: pytest.TempPathFactory, start: int | None, stop: int | None

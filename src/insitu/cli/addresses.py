@@ -143,31 +143,32 @@ class Tail:
     def locate(self, doc: insitu.Document) -> insitu.Span:
         """The span of the lines, all of a file that has just so many."""
         import insitu
+        from insitu.formats.lines import rfind_unit
 
-        end = doc.lines.newline[-1:]
+        end = doc.lines.newline
+        top, unit = doc.lines.span_of(0, 0).start, len(end)
         # The ending of the last line itself does not start another one.
-        stop = doc.size - 1 if doc.size and doc.read(doc.size - 1, 1) == end else doc.size
+        ended = doc.size > top and doc.read(doc.size - unit, unit) == end
+        stop = doc.size - unit if ended else doc.size
         left = self.count
-        while stop > 0:
-            start = max(0, stop - _TAIL_WINDOW_BYTES)
+        while stop > top:
+            start = max(top, stop - _TAIL_WINDOW_BYTES)
             window = doc.read(start, stop - start)
-            found = window.count(end)
-            if found >= left:
-                at = len(window)
-                for _ in range(left):
-                    at = window.rindex(end, 0, at)
-                return insitu.Span(start + at + 1, doc.size)
-            left -= found
+            at = len(window)
+            while (at := rfind_unit(window, end, at)) >= 0:
+                left -= 1
+                if not left:
+                    return insitu.Span(start + at + unit, doc.size)
             stop = start
-        if doc.size == 0 or left > 1:
-            count = self.count - left + (1 if doc.size else 0)
+        if doc.size == top or left > 1:
+            count = self.count - left + (1 if doc.size > top else 0)
             raise SpanError(
                 f"There are no {self.count:,} last lines in {doc.path}, "
                 f"which has {counted(count, 'line')} ({counted(doc.size, 'byte')}).",
                 lines=count,
                 size=doc.size,
             )
-        return insitu.Span(0, doc.size)
+        return insitu.Span(top, doc.size)
 
     def line_indexes(self, doc: insitu.Document) -> tuple[int, int]:
         """The lines as indexes, which takes counting them all; ``locate`` has checked them."""

@@ -49,10 +49,10 @@ def find_unit(data: bytes, newline: bytes, start: int = 0) -> int:
     return at if at >= 0 else -unit
 
 
-def rfind_unit(data: bytes, newline: bytes) -> int:
-    """Where the last ``newline`` is; otherwise as ``find_unit``."""
+def rfind_unit(data: bytes, newline: bytes, stop: int | None = None) -> int:
+    """Where the last ``newline`` before ``stop`` is; otherwise as ``find_unit``."""
     unit = len(newline)
-    at = data.rfind(newline)
+    at = data.rfind(newline, 0, stop)
     while at >= 0 and at % unit:
         at = data.rfind(newline, 0, at + unit - 1)
     return at if at >= 0 else -unit

@@ -25,13 +25,13 @@ from insitu.formats.json_pointer import parse_pointer
 from insitu.formats.json_render import Style, style_in, written
 from insitu.formats.lines import LF, ending_near, split_ending
 from insitu.views import json
-from insitu.views.json_large import BOM
 from insitu.views.json_text import SMALL_BYTES, JsonText, check_encoding, padded_region
 from insitu.views.jsonl_key import Key
 from insitu.views.jsonl_mass import JsonlCompact, JsonlDelete, JsonlUpdate
 from insitu.views.jsonl_scan import Matches
 from insitu.views.lines import Lined, Lines
 from insitu.views.streaming import MassEdit, Source
+from insitu.views.text import text_start
 
 # The last record is looked at where new ones come behind it, if it is no longer than this.
 _TAIL_BYTES: Final = 64 << 10
@@ -107,7 +107,8 @@ class Jsonl:
             return None
         span = self._last_line()
         try:
-            self._text(span, "The last record").check()
+            if span.size:
+                self._text(span, "The last record").check()
         except FormatError:
             return span
         return None
@@ -170,8 +171,6 @@ class Jsonl:
         start = self._lines.span_of(number).start
         data = self._rendered(value, neighbour)
         ending = ending_near([self._lines.ending_of(neighbour)])
-        if start == 0 and self._first_is_marked():
-            start = len(BOM)
         if padding:
             self._document.replace_padded(Span(start, start), data, ending)
         else:
@@ -198,7 +197,7 @@ class Jsonl:
             style = self._style(last)
             ending = self._ending_before(last.stop)
             body, end = split_ending(line) if line else (b"", document.read(last.stop - 1, 1))
-            before = ending if not end.endswith(LF) and body.removeprefix(BOM).strip() else b""
+            before = ending if not end.endswith(LF) and body.strip() else b""
         lines = [written(_on_one_line(value), style) + ending for value in values]
         document.replace_spans([(Span(document.size, document.size), before + b"".join(lines))])
 
@@ -310,9 +309,7 @@ class Jsonl:
         span = self._lines.span_of(number)
         number = number if number >= 0 else number + len(self)
         text = self._text(span, f"Record {number + 1:,} of {self._document.path}")
-        if span.size <= SMALL_BYTES and not self._document.read(span.start, span.size).strip(
-            BOM + b" \t\r\n"
-        ):
+        if span.size <= SMALL_BYTES and not self._document.read(span.start, span.size).strip(b" \t\r\n"):
             raise NoMatchError(
                 f"Line {number + 1:,} of {self._document.path} is blank: it holds no record.",
                 line=number + 1,
@@ -320,12 +317,7 @@ class Jsonl:
         return text
 
     def _text(self, span: Span, name: str) -> JsonText:
-        if span.start == 0 and self._first_is_marked():
-            span = Span(len(BOM), span.stop)
         return JsonText(self._document, span, name)
-
-    def _first_is_marked(self) -> bool:
-        return self._document.size >= len(BOM) and self._document.read(0, len(BOM)) == BOM
 
     def _change(self, index: SupportsIndex, changes: list[Change], *, padding: bool) -> None:
         edits = self._record(index).edits(changes)
@@ -361,7 +353,7 @@ class Jsonl:
         start = document.read(low, max(0, stop - 1 - low)).rfind(LF) + 1 + low
         if start == low and low:
             return self._lines.span_of(-1)
-        return Span(start, stop)
+        return Span(max(start, text_start(document, document.text)), stop)
 
     def _ending_before(self, stop: int) -> bytes:
         """The ending that lines have near the end of the file."""

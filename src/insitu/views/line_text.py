@@ -82,7 +82,7 @@ class LineText:
 def _line_codec(encoding: str) -> str:
     """The codec's name, once it is clear that its line ends are single code units.
 
-    A byte order mark is text of the first line, else every line would be written with one.
+    A codec that writes a byte order mark would put one into every line: its plain one is taken.
     """
     try:
         codec = codecs.lookup(encoding).name.removesuffix("-sig")

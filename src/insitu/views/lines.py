@@ -6,7 +6,8 @@
 
 A line is a ``str`` with its ending, and every byte survives: what the encoding cannot decode travels as
 surrogate escapes, and a line assigned to itself is no edit. What ends a line and which ending a new one
-takes are the rules of ``insitu.formats.lines``.
+takes are the rules of ``insitu.formats.lines``. A byte order mark belongs to no line: it is neither seen
+nor lost.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from insitu.formats.lines import (
 from insitu.scan.windows import WINDOW_BYTES
 from insitu.views.line_ends import Indexed, LineEnds
 from insitu.views.line_text import CHARACTER_BYTES, LineText
-from insitu.views.text import Encoding
+from insitu.views.text import Encoding, text_start
 
 # The first window behind a line's start: most lines fit, and it costs no more than a system call.
 FIRST_WINDOW_BYTES: Final = 4 << 10
@@ -123,7 +124,7 @@ class Lines(MutableSequence[str]):
         document, newline, unit = self._document, self.newline, self._unit
         decode = self._line_text.decode
         number, window_bytes = 0, FIRST_WINDOW_BYTES
-        start: int | None = 0
+        start = self._start(0)
         while start is not None and start < document.size:
             sequence, clean = document.sequence, not document.sequence.changed
             data = document.read(start, min(window_bytes, document.size - start))
@@ -212,7 +213,7 @@ class Lines(MutableSequence[str]):
 
     def clear(self) -> None:
         """Deletes all lines."""
-        self._document.replace_span(Span(0, self._document.size), b"")
+        self._document.replace_span(Span(self._top(), self._document.size), b"")
 
     def span_of(self, first: SupportsIndex, stop: int | None = None) -> Span:
         """The bytes of the lines ``[first, stop)`` of the current content, endings included.
@@ -292,10 +293,14 @@ class Lines(MutableSequence[str]):
                 return range(*key.indices(last))
         return range(*key.indices(len(self)))
 
+    def _top(self) -> int:
+        """Where the first line starts, or would."""
+        return text_start(self._document, self._line_text.encoding)
+
     def _start(self, number: int) -> int | None:
         """Where the line behind ``number`` line ends starts, or would; None where there are fewer."""
         if number == 0:
-            return 0
+            return self._top()
         found = self._measure().find(number - 1)
         return None if found is None else found + self._unit
 
@@ -353,7 +358,7 @@ class Lines(MutableSequence[str]):
     def _is_ended(self, size: int) -> bool:
         """Whether another line could follow the last one."""
         unit = self._unit
-        return size == 0 or self._document.read(size - unit, unit) == self.newline
+        return size == self._top() or self._document.read(size - unit, unit) == self.newline
 
     def _ending_at(self, offset: int) -> bytes:
         """The ending of the line that stops at ``offset``."""

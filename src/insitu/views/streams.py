@@ -42,8 +42,8 @@ def stream(
     """Yields what is in a span of some content, bit by bit.
 
     Args:
-        by: ``"lines"``: text with its ending, as ``doc.lines`` has it but for the byte order mark, which
-            is part of no line. ``"chunks"``: bytes, whatever they mean.
+        by: ``"lines"``: text with its ending, as ``doc.lines`` has it. ``"chunks"``: bytes, whatever they
+            mean.
         start, stop: bytes; lines are those that start in between. None means the end.
         size: bytes to a chunk; the last one (with ``reverse``: the first of the span) may be shorter.
         reverse: from the last to the first.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from insitu.core.protocols import Reader
 from insitu.errors import TextError
@@ -121,6 +121,19 @@ def _encoded(text: str, encoding: str) -> bytes | None:
         return None
 
 
+class Marked(Protocol):
+    """What may start with a byte order mark."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        ...
+
+    def read(self, offset: int, size: int, /) -> bytes:
+        """Exactly these bytes."""
+        ...
+
+
 def encoding_of(reader: Reader) -> Encoding:
     """The codec of a file's text: by the byte order mark, UTF-8 if samples are valid, else detected.
 
@@ -141,6 +154,12 @@ def encoding_of(reader: Reader) -> Encoding:
     if not found:
         return Encoding("utf-8")
     return Encoding(found[0], tuple(found[1:]))
+
+
+def text_start(content: Marked, text: Encoding) -> int:
+    """Where the text of some content starts: behind its byte order mark, which belongs to no line."""
+    mark = text.mark
+    return len(mark) if mark and content.read(0, min(len(mark), content.size)) == mark else 0
 
 
 def named_encoding(reader: Reader, encoding: str) -> Encoding:

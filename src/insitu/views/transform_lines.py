@@ -15,7 +15,7 @@ from insitu.errors import LimitError, TextError
 from insitu.formats.lines import LF, detect_newline, split_ending
 from insitu.scan.windows import WINDOW_BYTES, Window, parallel
 from insitu.views.line_text import LineText
-from insitu.views.text import Encoding
+from insitu.views.text import Encoding, text_start
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,8 +77,7 @@ class LineReader:
         self.unit: Final = text.unit
         self.line_bytes_max: Final = line_bytes_max
         first = content.read(0, min(_FIRST_BYTES, content.size))
-        mark = text.mark
-        self.origin: Final = len(mark) if mark and first.startswith(mark) else 0
+        self.origin: Final = text_start(content, text)
         self.newline: Final = newline or detect_newline(
             first if self.unit == 1 else first.decode(text.name, "replace").encode("utf-8", "replace"),
             more=len(first) < content.size,

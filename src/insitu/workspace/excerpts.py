@@ -20,6 +20,7 @@ from insitu.core.spans import Span
 from insitu.document import Document
 from insitu.formats.lines import find_unit, split_ending
 from insitu.scan.windows import WINDOW_BYTES
+from insitu.views.text import text_start
 from insitu.workspace.ranges import Numbers
 
 LINE_CHARS_MAX: Final = 2_000
@@ -66,12 +67,6 @@ class Line(NamedTuple):
         return xxh3_64_intdigest(self.said) if self.whole else None
 
 
-def text_start(document: Document) -> int:
-    """Where the text of a file starts: behind its byte order mark, which is no part of the first line."""
-    mark = document.text.mark
-    return len(mark) if mark and document.read(0, min(len(mark), document.size)) == mark else 0
-
-
 def lines_from(document: Document, number: int, start: int, stop: int) -> Iterator[Line]:
     """Yields the lines of a span that starts with a line, in bounded memory.
 
@@ -79,7 +74,8 @@ def lines_from(document: Document, number: int, start: int, stop: int) -> Iterat
         number: of the first line, from 1.
     """
     newline = document.lines.newline
-    unit, offset, window_bytes = len(newline), start or min(text_start(document), stop), _FIRST_BYTES
+    top = min(text_start(document, document.text), stop)
+    unit, offset, window_bytes = len(newline), max(start, top), _FIRST_BYTES
     while offset < stop:
         data = document.read(offset, min(window_bytes, stop - offset))
         at = 0

@@ -15,7 +15,8 @@ from insitu.formats.lines import (
     split_ending,
     split_text,
 )
-from insitu.workspace.excerpts import lines_from, text_start
+from insitu.views.text import text_start
+from insitu.workspace.excerpts import lines_from
 from insitu.workspace.near_lines import line_start
 
 # Lines whose own endings are kept one by one; behind them a replacement goes on with the last one.
@@ -64,12 +65,12 @@ def inserted(document: Document, number: int | None, text: str) -> tuple[int, by
     Raises:
         SpanError: there is no such line.
     """
-    newline, size, top = document.lines.newline, document.size, text_start(document)
-    start = size if number is None else line_start(document, number) if number else top
+    newline, size = document.lines.newline, document.size
+    start = size if number is None else line_start(document, number)
     near = _ending_at(document, max(0, start - 1))
     lines = split_text(document.text.encode(text), newline) or [b""]
     data = b"".join(inserted_line(line, near, newline) for line in lines)
-    if start == size > top:
+    if start == size > text_start(document, document.text):
         data = ended_line(document.read(max(0, size - 8), min(8, size)), near, newline) + data
     return start, data
 

@@ -18,7 +18,7 @@ from insitu.errors import InsituError, NoMatchError, RequestError, SpanError
 from insitu.scan.patterns import Pattern
 from insitu.scan.search import compile_literal, compile_regex
 from insitu.workspace.call import Call
-from insitu.workspace.excerpts import decoded, fitting, lines_from, text_start, visible
+from insitu.workspace.excerpts import decoded, fitting, lines_from, visible
 from insitu.workspace.near_lines import line_number, line_start
 from insitu.workspace.scanning import OutOfTime, matches, out_of_time
 
@@ -117,19 +117,15 @@ def _nearest(document: Document, pattern: Pattern, wanted: Wanted, call: Call) -
 
 
 def lines_span(document: Document, first: int, last: int | None) -> Span:
-    """The bytes of the lines from ``first`` to ``last``, both from 1; cut to what the file has.
-
-    A byte order mark is no part of the first line.
-    """
+    """The bytes of the lines from ``first`` to ``last``, both from 1; cut to what the file has."""
     lines = document.lines
     try:
         start = line_start(document, first - 1)
-        span = Span(start, document.size if last is None else line_start(document, max(first - 1, last)))
+        return Span(start, document.size if last is None else line_start(document, max(first - 1, last)))
     except SpanError:
         count = len(lines)
         low = min(first - 1, count)
-        span = lines.span_of(low, max(low, count if last is None else min(last, count)))
-    return Span(min(max(span.start, text_start(document)), span.stop), span.stop)
+        return lines.span_of(low, max(low, count if last is None else min(last, count)))
 
 
 def missing_text(document: Document, text: str, path: str, call: Call | None = None) -> InsituError:

@@ -10,6 +10,7 @@ from insitu.core.spans import Span
 from insitu.document import Document
 from insitu.errors import SpanError
 from insitu.scan.search import compile_literal, rfind
+from insitu.views.text import text_start
 from insitu.workspace.described import line_count, line_is_ended
 from insitu.workspace.excerpts import LINE_CHARS_MAX, Line, Shown, Window, anchor, lines_from
 from insitu.workspace.locating import lines_span
@@ -98,8 +99,8 @@ class LineView:
 
     def _footer(self, document: Document, part: LinesPart, lines: list[Line], *, cut: bool) -> str:
         why = f"[cut at {self.chars_max:,} characters"
-        if part.tail and lines and lines[0].span.start and (cut or len(lines) < part.tail):
-            stop = lines[0].span.start
+        stop = lines[0].span.start if lines else 0
+        if part.tail and stop > text_start(document, document.text) and (cut or len(lines) < part.tail):
             if part.number is None:
                 start = part.span.start if part.span.start < stop else max(0, stop - self.chars_max)
                 address = {"bytes": f"{start}:{stop}", "form": "text"}

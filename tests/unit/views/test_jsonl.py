@@ -312,3 +312,11 @@ def test_a_record_longer_than_memory_should_hold(path: Path) -> None:
     )
     after = changed(path, data, lambda rows: rows.patch(1, [{"op": "copy", "from": "/id", "path": "/s"}]))
     assert after == data.replace(b'"s":"a"', b'"s":2')
+
+
+def test_the_byte_order_mark_belongs_to_no_record(path: Path) -> None:
+    mark, one, two = b"\xef\xbb\xbf", b'{"a": 1}\n', b'{"a": 2}'
+    assert changed(path, mark + one + two, lambda rows: rows.delete(0)) == mark + two
+    assert changed(path, mark + two, lambda rows: rows.insert(0, {"a": 1})) == mark + one + two
+    assert changed(path, mark + one + two, lambda rows: rows.__delitem__(slice(None))) == mark
+    assert changed(path, mark, lambda rows: rows.append({"a": 3})).startswith(mark + b'{"a"')

@@ -279,12 +279,32 @@ def test_encodings_whose_line_ends_are_unknown_are_refused(encoding: str) -> Non
         Document(b"", encoding)
 
 
-def test_a_byte_order_mark_is_text_of_the_first_line() -> None:
-    document = Document(b"\xef\xbb\xbfa\nb\n", "utf-8-sig")
-    assert document.lines[:] == ["\ufeffa\n", "b\n"]
-    document.lines[1] = "c"
-    document.lines[0] = document.lines[0].replace("a", "x")
-    assert document.content == b"\xef\xbb\xbfx\nc\n"
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16-le", "utf-16-be", "utf-32-le"])
+def test_a_byte_order_mark_belongs_to_no_line(codec: str) -> None:
+    codec_of_text = codec.removesuffix("-sig")
+
+    def encoded(text: str) -> bytes:
+        return text.encode(codec_of_text)
+
+    mark = encoded("\ufeff")
+    document = Document(encoded("\ufeffa\nb\n"), codec)
+    lines = document.lines
+    assert list(lines) == lines[:] == ["a\n", "b\n"]
+    assert lines.span_of(0) == lines.span_of(0, 1) == (len(mark), len(encoded("\ufeffa\n")))
+    assert lines.span_of(0, 0).start == len(mark)
+    assert lines.number_at(0) == lines.number_at(len(mark)) == 0
+    lines[0] = "x"
+    assert document.content == encoded("\ufeffx\nb\n")
+    lines.insert(0, "zero")
+    assert document.content == encoded("\ufeffzero\nx\nb\n")
+    del lines[0]
+    assert document.content == encoded("\ufeffx\nb\n")
+    lines[:] = ["y"]
+    assert document.content == encoded("\ufeffy\n")
+    lines.clear()
+    assert (document.content, len(lines), lines[:]) == (mark, 0, [])
+    lines.append("z")
+    assert document.content == encoded("\ufeffz\n")
 
 
 @given(

@@ -11,9 +11,10 @@ from insitu.core.spans import Span
 from insitu.document import Document
 from insitu.errors import ArgumentsError, SpanError, TextError
 from insitu.formats.lines import ended_line
+from insitu.views.text import text_start
 from insitu.workspace.call import Call
 from insitu.workspace.changing import Changed, Made, Place, Work, committed, lines_of, previewed
-from insitu.workspace.excerpts import text_start, tool_call
+from insitu.workspace.excerpts import tool_call
 from insitu.workspace.expecting import check_seen, check_there, expected_lines
 from insitu.workspace.locating import lines_span
 from insitu.workspace.near_lines import line_start
@@ -138,8 +139,6 @@ class CopyRange(OfFile[Changed], frozen=True, kw_only=True):
             return self.to_offset
         if self.to_after_line is None:
             return document.size
-        if not self.to_after_line:
-            return text_start(document)
         try:
             return line_start(document, self.to_after_line)
         except SpanError:
@@ -173,6 +172,6 @@ def _joints(source: Document, target: Document, span: Span, offset: int) -> tupl
     reach = 2 * len(newline)
     last = target.read(max(0, offset - reach), min(reach, offset))
     copied = source.read(max(span.start, span.stop - reach), min(reach, span.size))
-    before = ended_line(last, newline, newline) if offset > text_start(target) else b""
+    before = ended_line(last, newline, newline) if offset > text_start(target, target.text) else b""
     after = ended_line(copied, newline, newline) if copied and offset < target.size else b""
     return before, after
