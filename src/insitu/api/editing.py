@@ -40,6 +40,7 @@ class Editing:
 def editing(
     path: Path,
     *,
+    encoding: str | None = None,
     policy: Policy | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
     progress: Progress | None = None,
@@ -48,12 +49,13 @@ def editing(
     """Locks a file, lets the block edit it through a document, and commits at its end.
 
     Args:
+        encoding: of the text; None: as it seems.
         policy: what the commit must keep to.
         lock_timeout_s: how long to wait for the lock.
         progress: told (bytes done, bytes in all).
         cancel: asked whether to stop before the commit point.
     """
-    with open(path, policy=policy, lock_timeout_s=lock_timeout_s, locked=True) as document:
+    with open(path, encoding=encoding, policy=policy, lock_timeout_s=lock_timeout_s, locked=True) as document:
         edit = Editing(document)
         yield edit
         edit.commit(progress, cancel)
@@ -91,6 +93,7 @@ def apply(path: Path, edits: Iterable[Edit], **options: Any) -> Receipt:
     Raises:
         SpanError: two edits overlap, or one lies outside the file.
         ExpectationError, NoMatchError, AmbiguousError: an edit does not find what it expects.
+        TextError: the file's encoding cannot hold a text.
     """
     with editing(path, **options) as edit:
         edit.document.replace_spans(place(edit.document, edits))

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from insitu.core.spans import Span
 from insitu.errors import AmbiguousError, ExpectationError, NoMatchError, RequestError, SpanError
+from insitu.views.text import Encoding
 
 _HUNK = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 
@@ -38,13 +39,15 @@ class Edit:
         lines: ``(first, last)``, 1-based and inclusive; ``(n, n - 1)`` is the place before line ``n``.
         match: text that must occur exactly once.
         expect: what must be there now; None means anything.
+
+    A ``str`` stands for its bytes in the encoding of the file.
     """
 
-    new: Bytes
+    new: Bytes | str
     bytes: tuple[int, int] | None = None
     lines: tuple[int, int] | None = None
-    match: Bytes | None = None
-    expect: Bytes | None = None
+    match: Bytes | str | None = None
+    expect: Bytes | str | None = None
 
     def __post_init__(self) -> None:
         given = sum(where is not None for where in (self.bytes, self.lines, self.match))
@@ -63,6 +66,8 @@ class Located(Protocol):
     def size(self) -> int: ...
     @property
     def lines(self) -> Any: ...
+    @property
+    def text(self) -> Encoding: ...
     def read(self, offset: int, size: int) -> bytes: ...
     def finditer(self, pattern: bytes, start: int = 0, stop: int | None = None) -> Iterator[Span]: ...
 
@@ -74,12 +79,14 @@ def place(document: Located, edits: Iterable[Edit]) -> list[tuple[Span, bytes]]:
         SpanError: edits overlap, or lie outside the file.
         NoMatchError, AmbiguousError: a text to be matched is not there, or more than once.
         ExpectationError: what is there is not what was expected.
+        TextError: the file's encoding cannot hold a text.
     """
     placed: list[tuple[Span, bytes]] = []
     for number, edit in enumerate(edits, 1):
-        span = _span_of(document, edit, number)
-        there = document.read(span.start, span.size) if edit.expect is not None else None
-        if there != edit.expect:
+        new, expected, match = (_written(text, document) for text in (edit.new, edit.expect, edit.match))
+        span = _span_of(document, edit, number, expected, match)
+        there = document.read(span.start, span.size) if expected is not None else None
+        if there != expected:
             raise ExpectationError(
                 f"{_named(document, number)} expects other bytes at {span.start}:{span.stop}; nothing was "
                 "changed.",
@@ -87,8 +94,8 @@ def place(document: Located, edits: Iterable[Edit]) -> list[tuple[Span, bytes]]:
                 edit=number,
                 found=there,
             )
-        if edit.new != edit.expect:
-            placed.append((span, edit.new))
+        if new is not None and new != expected:
+            placed.append((span, new))
     placed.sort(key=lambda edit: edit[0])
     for (before, _), (after, _) in pairwise(placed):
         if after.start < before.stop:
@@ -100,7 +107,11 @@ def place(document: Located, edits: Iterable[Edit]) -> list[tuple[Span, bytes]]:
     return placed
 
 
-def _span_of(document: Located, edit: Edit, number: int) -> Span:
+def _written(text: bytes | str | None, document: Located) -> bytes | None:
+    return document.text.encode(text) if isinstance(text, str) else text
+
+
+def _span_of(document: Located, edit: Edit, number: int, expected: bytes | None, match: bytes | None) -> Span:
     if edit.bytes is not None:
         span = Span(*edit.bytes)
         if not 0 <= span.start <= span.stop <= document.size:
@@ -114,9 +125,11 @@ def _span_of(document: Located, edit: Edit, number: int) -> Span:
         first, last = edit.lines
         span = document.lines.span_of(first - 1, last)
         assert isinstance(span, Span)
-        return span
-    assert edit.match is not None
-    matches = document.finditer(edit.match)
+        # A diff takes the byte order mark for text of the first line.
+        marked = first == 1 and expected is not None and expected.startswith(document.read(0, span.start))
+        return Span(0, span.stop) if marked else span
+    assert match is not None
+    matches = document.finditer(match)
     first_match, second = next(matches, None), next(matches, None)
     if first_match is None:
         raise NoMatchError(
@@ -209,13 +222,13 @@ def _json_lines(data: bytes, known: set[str]) -> Iterator[tuple[int, dict[str, A
 
 def _from_json(fields: dict[str, Any], number: int) -> Edit:
     try:
-        new = bytes.fromhex(fields["hex"]) if "hex" in fields else _utf8(fields.get("text", ""))
+        new = bytes.fromhex(fields["hex"]) if "hex" in fields else _text(fields.get("text", ""))
         return Edit(
             new=new,
             bytes=_pair(fields["bytes"], ":") if "bytes" in fields else None,
             lines=_pair(fields["lines"], "-") if "lines" in fields else None,
-            match=_utf8(fields["match"]) if "match" in fields else None,
-            expect=_utf8(fields["expect"]) if "expect" in fields else None,
+            match=_text(fields["match"]) if "match" in fields else None,
+            expect=_text(fields["expect"]) if "expect" in fields else None,
         )
     except (TypeError, ValueError, AttributeError) as error:
         raise RequestError(f"Line {number} of the edits cannot be read: {error}") from None
@@ -229,8 +242,10 @@ def _pair(value: Any, separator: str) -> tuple[int, int]:
     return int(first), int(last)
 
 
-def _utf8(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+def _text(text: Any) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"{text!r} is no text")
+    return text
 
 
 def _from_diff(data: bytes) -> Iterator[tuple[str, int, list[Edit]]]:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import insitu
-from insitu.errors import ExpectationError, InsituError, RequestError
+from insitu.errors import ExpectationError, InsituError, RequestError, TextError
 from insitu.views.edits import Edit, parse_edits
 
 LINE = st.sampled_from(
@@ -174,15 +174,43 @@ def test_json_lines_name_places_and_bytes() -> None:
         '{"match": "old", "text": "new"}\n'
     )
     expected = [
-        Edit(bytes=(3, 5), new="caf\xe9".encode()),
-        Edit(bytes=(0, 2), new=b"\xff\0", expect=b"ab"),
-        Edit(lines=(2, 3), new=b""),
-        Edit(lines=(4, 3), new=b"x\n"),
-        Edit(lines=(7, 7), new=b""),
-        Edit(match=b"old", new=b"new"),
+        Edit(bytes=(3, 5), new="caf\xe9"),
+        Edit(bytes=(0, 2), new=b"\xff\0", expect="ab"),
+        Edit(lines=(2, 3), new=""),
+        Edit(lines=(4, 3), new="x\n"),
+        Edit(lines=(7, 7), new=""),
+        Edit(match="old", new="new"),
     ]
     assert parse_edits(text) == expected == parse_edits(text.encode())
     assert parse_edits("") == []
+
+
+@pytest.mark.parametrize("codec", ["latin-1", "cp1252", "utf-16-le", "utf-8"])
+def test_texts_are_in_the_encoding_of_the_file(tmp_path: Path, codec: str) -> None:
+    path = tmp_path / "f"
+    path.write_bytes("gr\xfc\xdfe\ncaf\xe9\n".encode(codec))
+    edits = [Edit(match="f\xe9", new="f\xea"), Edit(lines=(1, 1), new="\xe9\n", expect="gr\xfc\xdfe\n")]
+    insitu.apply(path, edits, encoding=codec)
+    assert path.read_bytes() == "\xe9\ncaf\xea\n".encode(codec)
+    if codec != "utf-8":
+        path.write_bytes("a\n".encode("latin-1"))
+        with pytest.raises(TextError, match="U\\+20AC"):
+            insitu.apply(path, parse_edits('{"match": "a", "text": "\u20ac"}'), encoding="latin-1")
+
+
+def test_a_diff_may_show_the_byte_order_mark_in_the_first_line(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"\xef\xbb\xbfone\ntwo\n")
+    kept = b"--- a\n+++ b\n@@ -1,2 +1,2 @@\n \xef\xbb\xbfone\n-two\n+2\n"
+    changed = b"--- a\n+++ b\n@@ -1,2 +1,3 @@\n-\xef\xbb\xbfone\n+\xef\xbb\xbfzero\n+1\n 2\n"
+    removed = b"--- a\n+++ b\n@@ -1 +1 @@\n-\xef\xbb\xbfzero\n+zero\n"
+    for diff, after in (
+        (kept, b"\xef\xbb\xbfone\n2\n"),
+        (changed, b"\xef\xbb\xbfzero\n1\n2\n"),
+        (removed, b"zero\n1\n2\n"),
+    ):
+        insitu.apply(path, parse_edits(diff))
+        assert path.read_bytes() == after
 
 
 @pytest.mark.parametrize(
