@@ -94,7 +94,9 @@ def test_a_torn_last_record_is_reported(path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["get", "9"], 2, "no line 8"),
+        (["get", "9"], 2, "no record 9 in"),
+        (["read", "--records", "2-9"], 2, "no record 9 in"),
+        (["insert", "9", "{}"], 2, "no record 9 in"),
         (["get", "1", "/x"], 1, "no key 'x'"),
         (["set", "1", "/v", "{x"], 2, "not JSON"),
         (["update", "--set", "v"], 2, "POINTER=VALUE"),

@@ -11,6 +11,7 @@ import click
 
 from insitu.cli import interrupts
 from insitu.cli.output import flush, write_json, write_line
+from insitu.core.spans import Span
 from insitu.errors import (
     CancelledError,
     ConditionError,
@@ -127,12 +128,17 @@ def sentences(problem: dict[str, Any]) -> list[str]:
         message = message.replace("\n", " ")
     lines = [f"insitu: {message}"]
     candidates = problem["facts"].get("candidates") or ()
-    lines += [f"  {candidate}" for candidate in candidates]
+    lines += [f"  {_address(candidate)}" for candidate in candidates]
     if state := problem.get("file_state"):
         lines.append("What the file holds is unknown." if state == "unknown" else f"The file is {state}.")
     if problem["hint"]:
         lines.append(str(problem["hint"]))
     return lines
+
+
+def _address(candidate: object) -> str:
+    """A place as it can be pasted back."""
+    return f"--bytes {candidate.start}:{candidate.stop}" if isinstance(candidate, Span) else str(candidate)
 
 
 def wants_json(arguments: list[str]) -> bool:

@@ -59,6 +59,11 @@ class Tree(Protocol):
     """A valid JSON value whose parts can be asked for, of any size."""
 
     @property
+    def offset(self) -> int:
+        """What is added to its offsets in messages: where it starts in its file."""
+        ...
+
+    @property
     def root(self) -> Child:
         """The whole value, without the white space around it."""
         ...
@@ -89,13 +94,15 @@ class SmallTree:
 
     Args:
         data: JSON, white space around it allowed.
+        offset: what is added to offsets in messages.
         last_wins: of several members with one key, only the last is found: the one that readers take.
 
     Cost: a look-up of a child is one pass over its container.
     """
 
-    def __init__(self, data: bytes, *, last_wins: bool = False) -> None:
+    def __init__(self, data: bytes, *, offset: int = 0, last_wins: bool = False) -> None:
         self.data = data
+        self.offset = offset
         self._last_wins = last_wins
         # One character to a byte: the scanner of the standard library then tells offsets of bytes.
         self._text = data.decode("latin-1")
@@ -233,14 +240,21 @@ def wanted_child(tree: Tree, parent: Child, prefix: Tokens, token: str) -> Child
         )
     found = tree.find(parent.value, token)
     if len(found) > 1:
-        raise AmbiguousError(
-            f"{subject(prefix)} has the key {token!r} {len(found)} times; nothing was changed.",
-            hint="Readers take the last one. Remove the others by their bytes: "
-            + ", ".join(f"{child.start}:{child.value.stop}" for child in found[:_NAMED_MAX]),
-            candidates=[Span(child.start, child.value.stop) for child in found],
-            pointer=pointer_of((*prefix, token)),
-        )
+        raise _ambiguous(tree, found, prefix, token)
     return found[0] if found else None
+
+
+def _ambiguous(tree: Tree, found: list[Child], prefix: Tokens, token: str) -> AmbiguousError:
+    # With the comma behind it, each but the last can go, and what is left is JSON.
+    others = [Span(child.start, child.after + 1).moved(tree.offset) for child in found[:-1]]
+    places = ", ".join(f"{other.start}:{other.stop}" for other in others[: -_NAMED_MAX - 1 : -1])
+    return AmbiguousError(
+        f"{subject(prefix)} has the key {token!r} {len(found)} times; nothing was changed.",
+        hint="Readers take the last one. Delete the others, the hindmost first: "
+        f"insitu delete FILE --bytes {places}",
+        candidates=[Span(child.start, child.value.stop).moved(tree.offset) for child in found],
+        pointer=pointer_of((*prefix, token)),
+    )
 
 
 def _missing(tree: Tree, parent: Child, prefix: Tokens, token: str) -> NoMatchError:

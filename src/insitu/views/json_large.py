@@ -90,7 +90,7 @@ class LargeTree:
     ) -> None:
         self._reader = reader
         self._path = path
-        self._offset = offset
+        self.offset: Final = offset
         self._window_bytes = window_bytes
         self._remembered_children = remembered_children
         self._known: dict[int, _Known] = {}
@@ -354,9 +354,9 @@ class LargeTree:
 
     def _fault(self, offset: int, reason: str) -> FormatError:
         return FormatError(
-            f"{self._path} is not JSON at byte {self._offset + offset:,}: {reason}; nothing was changed.",
+            f"{self._path} is not JSON at byte {self.offset + offset:,}: {reason}; nothing was changed.",
             hint="Find the first fault with: insitu json check FILE",
-            offset=self._offset + offset,
+            offset=self.offset + offset,
         )
 
 

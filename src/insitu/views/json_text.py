@@ -139,7 +139,7 @@ class JsonText:
         for change in changes:
             found = change(tree)
             after = applied(tree.data, found)
-            tree = SmallTree(after)
+            tree = SmallTree(after, offset=tree.offset)
         if fault := fault_in(after):
             raise InternalError(
                 f"An edit of {self._name} would not leave JSON: {fault}; nothing was changed."
@@ -160,7 +160,7 @@ class JsonText:
         data = self._part.read(0, self._part.size)
         if fault := fault_in(data):
             raise self.refused(fault)
-        return SmallTree(data)
+        return SmallTree(data, offset=self._span.start)
 
     def _large(self, reader: Reader) -> LargeTree:
         return LargeTree(reader, self._name, offset=self._span.start)

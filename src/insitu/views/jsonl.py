@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol, SupportsIndex, overload
 
 from insitu.core.protocols import Cancel, Progress
 from insitu.core.spans import Span
-from insitu.errors import FormatError, InsituError, NoMatchError, RequestError
+from insitu.errors import FormatError, InsituError, NoMatchError, RequestError, SpanError
 from insitu.formats import json_edits
 from insitu.formats.json_edits import Change
 from insitu.formats.json_patch import changes_of
@@ -100,6 +100,20 @@ class Jsonl:
         """Where the value at a pointer in a record is."""
         return self._record(index).find(pointer)
 
+    def span_of_line(self, index: SupportsIndex) -> Span:
+        """The bytes of a line of the current content, its ending included."""
+        try:
+            return self._lines.span_of(index)
+        except SpanError:
+            number, count = operator.index(index), len(self)
+            raise SpanError(
+                f"There is no record {number + (number >= 0):,} in {self._document.path}, "
+                f"which has {count:,} line{'s' * (count != 1)}; nothing was changed.",
+                hint="Records count from 1 on the command line and in messages, from 0 in Python.",
+                index=number,
+                count=count,
+            ) from None
+
     def torn(self) -> Span | None:
         """Where a last record is that has no line ending and is not JSON; None where there is none."""
         size = self._document.size
@@ -168,7 +182,7 @@ class Jsonl:
         neighbour = max(0, number - 1)
         if padding:
             self._record(neighbour)
-        start = self._lines.span_of(number).start
+        start = self.span_of_line(number).start
         data = self._rendered(value, neighbour)
         ending = ending_near([self._lines.ending_of(neighbour)])
         if padding:
@@ -223,7 +237,7 @@ class Jsonl:
                     hint="To delete all: del rows[:]",
                 )
             return self._document.make(JsonlDelete(where, key=key))
-        span = self._lines.span_of(index)
+        span = self.span_of_line(index)
         if padding and span.stop < self._document.size:
             self._document.replace_padded(span, b"")
         else:
@@ -263,7 +277,7 @@ class Jsonl:
             first: from this record on; ``stop``: up to before this one.
         """
         source = self._source()
-        offset = self._lines.span_of(first).start if first else 0
+        offset = self.span_of_line(first).start if first else 0
         for batch, picked in Matches(where).batches(source, start=(first, offset)):
             for number in picked:
                 index = (batch.first or 0) + number
@@ -306,7 +320,7 @@ class Jsonl:
 
     def _record(self, index: SupportsIndex) -> JsonText:
         number = operator.index(index)
-        span = self._lines.span_of(number)
+        span = self.span_of_line(number)
         number = number if number >= 0 else number + len(self)
         text = self._text(span, f"Record {number + 1:,} of {self._document.path}")
         if span.size <= SMALL_BYTES and not self._document.read(span.start, span.size).strip(b" \t\r\n"):
@@ -326,12 +340,12 @@ class Jsonl:
         if not padding:
             self._document.replace_spans(edits)
             return
-        stop = self._lines.span_of(index).stop - len(self._lines.ending_of(index))
+        stop = self.span_of_line(index).stop - len(self._lines.ending_of(index))
         region, head = padded_region(self._document, edits, stop)
         self._document.replace_padded(region, head)
 
     def _rendered(self, value: Any, neighbour: int) -> bytes:
-        return written(_on_one_line(value), self._style(self._lines.span_of(neighbour)))
+        return written(_on_one_line(value), self._style(self.span_of_line(neighbour)))
 
     def _style(self, line: Span) -> Style:
         """How a record is spaced; as Python writes where that cannot be told."""

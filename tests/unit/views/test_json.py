@@ -148,6 +148,23 @@ def test_a_key_that_occurs_twice_is_ambiguous(path: Path) -> None:
         assert doc.json().get("/b") == 3
 
 
+@pytest.mark.parametrize("filler", ["", "x" * (1 << 20)])
+def test_bytes_of_keys_that_occur_twice_are_those_of_the_file(path: Path, filler: str) -> None:
+    path.write_bytes(
+        b"\xef\xbb\xbf" + b'{"f": "%b", "k": {"a": 1, "b": 0, "a" : 2, "a": 3}}' % filler.encode()
+    )
+    with insitu.open(path) as doc:
+        value = doc.json()
+        with pytest.raises(AmbiguousError) as caught:
+            value.get("/k/a")
+        written = [doc[slice(*span)] for span in caught.value.facts["candidates"]]
+        assert written == [b'"a": 1', b'"a" : 2', b'"a": 3']
+        for place in str(caught.value.hint).rpartition(" --bytes ")[2].split(", "):
+            start, stop = map(int, place.split(":"))
+            del doc[start:stop]
+        assert value.get("/k") == {"b": 0, "a": 3}
+
+
 @pytest.mark.parametrize(
     ("data", "offset"), [(b'{"a": [1, 2}', 11), (b'{"a": tru}', 9), (b"", 0), (b'{"a": "\xff"}', 7)]
 )

@@ -120,10 +120,11 @@ def test_errors_name_the_place(path: Path, error: type[Exception], call: Any, wo
 
 
 def test_duplicate_keys_are_told_where_one_is_meant_and_the_last_counts_in_bulk(path: Path) -> None:
-    path.write_bytes(b'{"a": 1, "a": 2}\n')
+    path.write_bytes(b'{"b": 0}\n{"a": 1, "a": 2}\n')
     with insitu.open(path, "r") as doc, pytest.raises(AmbiguousError) as caught:
-        doc.jsonl().get(0, "/a")
-    assert caught.value.facts["candidates"] == [Span(1, 7), Span(9, 15)]
+        doc.jsonl().get(1, "/a")
+    assert caught.value.facts["candidates"] == [Span(10, 16), Span(18, 24)]
+    assert str(caught.value.hint).endswith("insitu delete FILE --bytes 10:17")
     assert edited(b'{"a": 1, "a": 2}\n', JsonlUpdate({"/a": 3}, "a = 2")) == b'{"a": 1, "a": 3}\n'
     assert edited(b'{"a": {}, "\\u0061": [2]}\n', JsonlUpdate({"/a": 3})) == b'{"a": {}, "\\u0061": 3}\n'
 

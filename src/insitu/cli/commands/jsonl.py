@@ -104,7 +104,10 @@ def read(file: str, numbers: str | None, where: str | None, output: Output) -> N
     first, last = _range(numbers)
     found: list[Any] = []
     with insitu.open(file, "r") as doc:
-        for number, data in doc.jsonl().lines(where, first - 1, last):
+        rows = doc.jsonl()
+        if last is not None:
+            rows.span_of_line(last - 1)
+        for number, data in rows.lines(where, first - 1, last):
             if output.as_json:
                 found.append({"record": number + 1, "value": data})
             else:
@@ -208,11 +211,14 @@ def filter_(file: str, where: str, options: EditOptions, output: Output) -> None
 @pad_option
 @edit_options(expect=False)
 def insert(file: str, number: int, value: str, pad: bool, options: EditOptions, output: Output) -> None:
-    """Insert a record before another one."""
+    """Insert a record before another one, or behind the last one."""
     new = value_of(value)
 
     def change(doc: insitu.Document) -> str:
-        doc.jsonl().insert(number - 1, new, padding=pad)
+        rows = doc.jsonl()
+        if number > len(rows) + 1:
+            rows.span_of_line(number - 1)  # refused: nothing is clipped
+        rows.insert(number - 1, new, padding=pad)
         return f"inserted record {number:,}"
 
     edit(file, options, output, change)
