@@ -338,3 +338,37 @@ def test_errors_are_objects_with_json(path: Path) -> None:
     problem = json.loads(done.out)["error"]
     assert (problem["code"], problem["exit_code"]) == ("ambiguous", 3)
     assert problem["facts"]["candidates"] == ["--row 1", "--row 3", "--row 4"]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "data", "values", "row"),
+    [
+        (["--quote", "'"], b"id;n\n1;'a;b'\n", "3;'x;y'", b"3;'x;y'\n"),
+        (["--quote", "none", "--escape", "\\"], b"id;n\n1;a\\;b\n", "3;x\\;y", b"3;x\\;y\n"),
+        ([], b"id;n\n1;a\n", '3;"x;y"', b'3;"x;y"\n'),
+    ],
+)
+def test_cells_of_a_new_row_are_read_as_the_file_writes_them(
+    path: Path, dialect: list[str], data: bytes, values: str, row: bytes
+) -> None:
+    path.write_bytes(data)
+    done = run("csv", "append", path, *dialect, "--delimiter", ";", "--values", values)
+    assert (done.code, path.read_bytes()) == (0, data + row), done.err
+
+
+def test_a_doubt_about_what_ends_rows_can_be_settled(path: Path) -> None:
+    path.write_bytes(b"id,n\n1,x\ry\n2,z\n")
+    command = ["csv", "set", path, "--key", "id=2", "--column", "n", "q"]
+    refused = run(*command)
+    assert (refused.code, "--row-ends" in refused.err) == (3, True)
+    assert run(*command, "--row-ends", "lf").code == 0
+    assert path.read_bytes() == b"id,n\n1,x\ry\n2,q\n"
+    assert run("csv", "count", path, "--row-ends", "any").out == b"3\n"
+
+
+def test_what_to_look_at_can_be_looked_at(path: Path) -> None:
+    path.write_bytes(b'id,n\n1,"open\n2,x\n')
+    refused = run("csv", "count", path)
+    assert refused.code == 2
+    assert "insitu read FILE --bytes 5: | head -c 200" in refused.err
+    assert run("read", path, "--bytes", "5:").out == b'1,"open\n2,x\n'

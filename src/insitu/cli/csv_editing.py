@@ -296,7 +296,7 @@ def _insert(
 ) -> None:
     def change(doc: insitu.Document) -> str:
         table = told.table(doc)
-        rows = [_row(parsed_values(text, table.dialect.delimiter.decode("ascii"))) for text in given]
+        rows = [_row(parsed_values(text, table.dialect)) for text in given]
         if before is None and after is None:
             table.extend(rows)
             return f"appended {counted(len(rows), 'row')}"

@@ -35,6 +35,10 @@ _NONE: Final = "none"
 _CANDIDATES_MAX: Final = 5
 
 
+# What ends rows, for the library.
+_ROW_ENDS: Final = {"lf": "\n", "cr": "\r", "any": "any"}
+
+
 def _special(_context: click.Context, option: click.Parameter, given: str | None) -> str | None:
     if given is None:
         return None
@@ -66,6 +70,11 @@ _DIALECT: Final = (
         "--lenient/--strict", "lenient", default=None,
         help="Whether misplaced quotes are text, or refused; default: as it seems.",
     ),
+    click.option(
+        "--row-ends", "newline", type=click.Choice(list(_ROW_ENDS)),
+        callback=lambda _context, _option, given: given and _ROW_ENDS[given],
+        help="What ends rows: LF and CR LF, lone CRs, or all three; default: as it seems.",
+    ),
 )  # fmt: skip
 
 
@@ -78,6 +87,7 @@ class DialectOptions:
     escape: str | None
     header: bool | None
     lenient: bool | None
+    newline: str | None
 
     def table(self, doc: insitu.Document) -> Csv:
         """The rows of a document."""
@@ -258,7 +268,7 @@ def parsed_pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def parsed_values(text: str, delimiter: str) -> Values:
+def parsed_values(text: str, dialect: Dialect) -> Values:
     """Reads the values of one new row: a JSON array or object, or cells as the file writes them.
 
     Raises:
@@ -266,8 +276,18 @@ def parsed_values(text: str, delimiter: str) -> Values:
     """
     if text.lstrip()[:1] in ("[", "{"):
         return _from_json(text)
+    written = io.StringIO(text, newline="")
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+        rows = list(
+            csv.reader(
+                written,
+                delimiter=dialect.delimiter.decode("ascii"),
+                quotechar=_character(dialect.quote),
+                escapechar=_character(dialect.escape),
+                quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
+                strict=True,
+            )
+        )
     except csv.Error as error:
         raise RequestError(f"The values {text!r} are no row: {error}.", hint=_VALUES_HINT) from None
     if len(rows) > 1:
@@ -275,6 +295,10 @@ def parsed_values(text: str, delimiter: str) -> Values:
             f"{len(rows):,} rows were given with one --values.", hint="Give --values once for each row."
         )
     return list(rows[0]) if rows else [""]
+
+
+def _character(byte: bytes | None) -> str | None:
+    return None if byte is None else byte.decode("ascii")
 
 
 _VALUES_HINT: Final = """Give a JSON array, '["7", "new"]', an object, '{"id": 7}', or cells: '7,new'."""

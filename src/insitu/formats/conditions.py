@@ -112,9 +112,9 @@ def column_index(name: str, header: Sequence[str]) -> int:
         numbers = " and ".join(str(index + 1) for index in found)
         raise ConditionError(
             f"The name {name!r} stands for several columns, number {numbers}; nothing was changed.",
-            hint="Rename one of them first.",
+            hint=f"Rename one of them first: insitu csv rename-column FILE --number {found[-1] + 1} NAME",
             column=name,
-            candidates=found,
+            columns=found,
         )
     import difflib
 

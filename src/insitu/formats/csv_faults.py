@@ -37,7 +37,7 @@ def unclosed(row: int | None, start: int) -> FormatError:
     return FormatError(
         f"{_named(row, start)} opens a quote that is never closed, so that the rest of the file would be one "
         "cell; nothing was changed.",
-        hint=f"Look at it: insitu read FILE --bytes {start}:{start + _SHOWN_BYTES}; then close the quote, "
+        hint=f"Look at it: insitu read FILE --bytes {start}: | head -c {_SHOWN_BYTES}; then close the quote, "
         "or read without quotes: quote='' (--quote none).",
         row=row,
         row_start=start,

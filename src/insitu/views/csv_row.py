@@ -79,7 +79,8 @@ def short_row(index: int, cells: int, key: str | int) -> FormatError:
     return FormatError(
         f"Row {index + 1:,} has only {cells} cell{'s' * (cells != 1)}, so it has no column {key!r}; "
         "nothing was changed.",
-        hint=f"Assign the whole row: doc.csv()[{index}] = [...]; or look at it: doc.csv()[{index}].cells",
+        hint=f"Look at it: insitu csv read FILE --rows {index + 1}, or doc.csv()[{index}].cells; "
+        f"to fill it up, assign the whole row: doc.csv()[{index}] = [...]",
         row=index,
         cells=cells,
         column=key,

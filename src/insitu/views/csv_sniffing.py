@@ -49,7 +49,8 @@ class Sniffed:
         if self.doubts:
             raise AmbiguousError(
                 f"How {path} is written is not certain: {' '.join(self.doubts)} Nothing was changed.",
-                hint="Say it: doc.csv(delimiter=..., header=...), or --delimiter, --header, --lenient.",
+                hint="Say it: doc.csv(delimiter=..., header=...), or --delimiter, --quote, --escape, "
+                "--header, --lenient, --row-ends.",
                 candidates=list(self.doubts),
                 dialect=str(self.dialect),
             )
