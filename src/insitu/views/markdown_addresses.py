@@ -147,6 +147,9 @@ class Names:
             wanted = titles[-1]
             if len(titles) > 1 and (found := self._by_path(titles[-1:])):
                 return found
+            # A title that holds a slash, or a number in brackets, given as it stands in the document.
+            if isinstance(address, str) and (found := self._by_path((normalized(address),))):
+                return found
         known: dict[str, int] = {}
         for index in range(min(len(self._outline), _SIMILAR_AMONG)):
             known.setdefault(normalized(self._title_of(index)), index)

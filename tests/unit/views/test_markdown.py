@@ -302,3 +302,12 @@ def test_text_is_written_in_the_encoding_of_the_file(tmp_path: Path) -> None:
         with pytest.raises(TextError):
             section.append("\u4e00")
         doc.discard()
+
+
+def test_a_title_as_it_stands_is_answered_with_its_address(tmp_path: Path) -> None:
+    with opened(tmp_path, b"# A/B\n\n# C[2]\n") as doc:
+        for title, address in (("a/b", "A\\/B"), ("C[2]", "C\\[2]")):
+            with pytest.raises(NoMatchError) as caught:
+                doc.markdown()[title]
+            assert caught.value.facts["candidates"] == [address]
+            assert doc.markdown()[address].title
