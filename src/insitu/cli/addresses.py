@@ -115,7 +115,7 @@ class Lines:
         except SpanError:
             count = len(doc.lines)
             raise SpanError(
-                f"There is no {self} in {doc.path}, "
+                f"There {'is' if self.first == self.last else 'are'} no {self} in {doc.path}, "
                 f"which has {counted(count, 'line')} ({counted(doc.size, 'byte')}).",
                 first=self.first,
                 last=self.last,
