@@ -228,3 +228,9 @@ def test_empty_files_and_ends(bench: Bench) -> None:
     assert bench.done("file_read", path="empty", tail=5).text.endswith("[end of file]")
     bench.put("unended", b"x")
     assert bench.done("file_read", path="unended").text.endswith("[end of file, without a final line ending]")
+
+
+def test_before_the_first_line_there_is_no_line_though_a_mark_stands_there(bench: Bench) -> None:
+    bench.put("f.txt", b"\xef\xbb\xbfone\ntwo\n")
+    shown = bench.done("file_read", path="f.txt", tail=9).text
+    assert shown.endswith("1\tone\n2\ttwo\n[end of file]")
