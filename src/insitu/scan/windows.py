@@ -28,8 +28,6 @@ STRIDE_WINDOWS: Final = 4
 
 PROGRESS_INTERVAL_S: Final = 0.25
 
-# What the columns of a window take up together, with room to spare.
-_KEPT_BYTES: Final = 7 << 19
 
 T = TypeVar("T")
 
@@ -110,18 +108,6 @@ def windows(
             low = span.start + index * window_bytes
             own = Span(low, min(low + window_bytes, span.stop))
         yield buffer.fill(own, before, after)
-
-
-def keep_freed_memory() -> None:
-    """Has memory that was freed stay at hand for the next window.
-
-    Columns of a megabyte are otherwise given back to the kernel and faulted in again, window after window,
-    which takes a quarter of the time of a pass that makes many of them.
-
-    Source: mallopt(3), M_TRIM_THRESHOLD: the GNU C library keeps twice as much as the largest block mapped by
-        itself that was ever freed. With others this does nothing.
-    """
-    bytearray(_KEPT_BYTES)
 
 
 def parallel(

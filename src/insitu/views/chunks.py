@@ -17,7 +17,8 @@ from insitu.formats.chunk_groups import Chooser, Starts
 from insitu.formats.chunk_narrow import unit_of
 from insitu.formats.chunk_pieces import Cutter
 from insitu.formats.chunk_tape import Tape
-from insitu.scan.windows import WINDOW_BYTES, keep_freed_memory, windows
+from insitu.scan.scratch import keep_scratch
+from insitu.scan.windows import WINDOW_BYTES, windows
 from insitu.views.chunk import Chunk
 from insitu.views.chunk_kinds import Kind, open_kind
 from insitu.views.chunk_making import Maker
@@ -75,7 +76,7 @@ class Chunks:
             CancelledError: ``cancel`` said so.
             StaleError: the file was cut shorter by somebody else.
         """
-        keep_freed_memory()
+        keep_scratch()
         kind = open_kind(self._source, self.budget, *self._kind)
         maker = Maker(self._source, self.budget, kind)
         return maker.chunks(self._starts(kind), self._overlap)
