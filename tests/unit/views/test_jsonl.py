@@ -93,7 +93,7 @@ def test_reading(path: Path) -> None:
     [
         (NoMatchError, lambda rows: rows[2], "Line 3"),
         (FormatError, lambda rows: rows[5], "Record 6"),
-        (SpanError, lambda rows: rows[9], "9"),
+        (SpanError, lambda rows: rows[9], "record 10"),
         (NoMatchError, lambda rows: rows.get(0, "/v/x"), "'/v' is the number 1.0"),
         (NoMatchError, lambda rows: rows.get(0, "/w"), "no key 'w'"),
         (NoMatchError, lambda rows: rows.get(4, "/2"), "an array of 2 elements"),
