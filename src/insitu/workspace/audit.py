@@ -226,42 +226,19 @@ class Attempt:
         self,
         changes: Sequence[Change] = (),
         *,
-        count: int | None = None,
-        size_before: int | None = None,
-        size_after: int | None = None,
-        version_before: str | None = None,
-        version_after: str | None = None,
-        operation: int | None = None,
-        lock_wait_s: float | None = None,
         files: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+        **facts: Any,
     ) -> None:
         """Adds what became known: to the record of how the attempt ended.
 
         Args:
             changes: the spans that were replaced; they take the place of those noted before.
-            count: how many there are, where not all of them are given.
-            size_before, size_after: of the file, in bytes.
-            version_before, version_after: its version tokens.
-            operation: the number of the operation in the file's history.
-            lock_wait_s: how long the file's lock was waited for.
             files: of an attempt on several files, the same of each, by its path.
+            facts: as for ``_known``.
         """
-        if changes:
-            listed = [asdict(change) for change in changes[:CHANGES_MAX]]
-            self._fields["changes"] = [{k: v for k, v in one.items() if v != ""} for one in listed]
-            self._fields["changes_count"] = len(changes) if count is None else count
-        facts = {
-            "size_before": size_before,
-            "size_after": size_after,
-            "version_before": version_before,
-            "version_after": version_after,
-            "operation": operation,
-            "lock_wait_s": None if lock_wait_s is None else round(lock_wait_s, 6),
-        }
-        self._fields |= {name: value for name, value in facts.items() if value is not None}
-        for path, known in files.items():
-            of_file = Attempt(self._log, self._fields.setdefault("files", {}).setdefault(path, {}))
-            of_file.note(**known)
+        self._fields |= _known(changes, **facts)
+        for path, of_file in files.items():
+            self._fields.setdefault("files", {}).setdefault(path, {}).update(_known(**of_file))
 
     def __enter__(self) -> Attempt:
         return self
@@ -289,6 +266,42 @@ def _outcome(error: BaseException | None) -> dict[str, str]:
         failed = isinstance(error, StorageError | InternalError)
         return {"outcome": "failed" if failed else "refused", "code": error.code}
     return {"outcome": "failed", "code": type(error).__name__}
+
+
+def _known(
+    changes: Sequence[Change] = (),
+    *,
+    count: int | None = None,
+    size_before: int | None = None,
+    size_after: int | None = None,
+    version_before: str | None = None,
+    version_after: str | None = None,
+    operation: int | None = None,
+    lock_wait_s: float | None = None,
+) -> dict[str, Any]:
+    """What is known of one file, as a record holds it.
+
+    Args:
+        changes: the spans that were replaced.
+        count: how many there are, where not all of them are given.
+        size_before, size_after: of the file, in bytes.
+        version_before, version_after: its version tokens.
+        operation: the number of the operation in the file's history.
+        lock_wait_s: how long the file's lock was waited for.
+    """
+    facts: dict[str, Any] = {
+        "size_before": size_before,
+        "size_after": size_after,
+        "version_before": version_before,
+        "version_after": version_after,
+        "operation": operation,
+        "lock_wait_s": None if lock_wait_s is None else round(lock_wait_s, 6),
+    }
+    if changes:
+        listed = [asdict(change) for change in changes[:CHANGES_MAX]]
+        facts["changes"] = [{k: v for k, v in one.items() if v != ""} for one in listed]
+        facts["changes_count"] = len(changes) if count is None else count
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def _refusal(error: InsituError) -> InsituError:
