@@ -55,6 +55,21 @@ def test_text_is_replaced_and_every_other_byte_stays(bench: Bench, content: byte
     assert bench.bytes("file.txt") == content.replace(decoded(content, "two"), decoded(content, "2"))
 
 
+def test_text_that_is_there_already_is_no_change(bench: Bench) -> None:
+    bench.put("file.txt", b"one\ntwo\n")
+    answer = bench.done("file_edit", path="file.txt", old_text="two", new_text="two")
+    assert "Nothing to change in file.txt" in answer.text
+    answer = bench.done(
+        "file_edit",
+        path="file.txt",
+        edits=[
+            {"old_text": "one", "new_text": "one"},
+            {"old_text": "two", "new_text": "2"},
+        ],
+    )
+    assert "Made 1 change in file.txt" in answer.text and bench.bytes("file.txt") == b"one\n2\n"
+
+
 def test_text_over_a_line_end_keeps_the_ending(bench: Bench, content: bytes) -> None:
     if b"\0two" in content or (b"\0th" in content and not content.startswith((b"\xff", b"\xfe"))):
         pytest.skip("a NUL stands between the lines")

@@ -223,6 +223,8 @@ def committed(work: Work, made: Made, receipt: Receipt | None, moved_on: bool, a
 def make_pending(document: Document, edits: Iterable[Pending], *, lines: bool = True) -> Made:
     """Makes edits of the content as it is pending, all at once, and says where they are.
 
+    Those that put what is there already are left out.
+
     Args:
         lines: whether to say it in lines, which takes an index of them.
 
@@ -237,6 +239,7 @@ def make_pending(document: Document, edits: Iterable[Pending], *, lines: bool = 
                 hint="Edits of one call take effect at once; join the two into one.",
                 offset=after.span.start,
             )
+    ordered = [edit for edit in ordered if _changes(document, edit)]
     listed = list(islice(ordered, _LISTED)) if lines else []
     were = [lines_of(document, edit.span) for edit in listed]
     document.replace_spans([(edit.span, edit.data) for edit in ordered])
@@ -247,6 +250,10 @@ def make_pending(document: Document, edits: Iterable[Pending], *, lines: bool = 
         places.append(Place(was, now, edit.note))
         growth += len(edit.data) - edit.span.size
     return Made(places, len(ordered))
+
+
+def _changes(document: Document, edit: Pending) -> bool:
+    return len(edit.data) != edit.span.size or document.read(edit.span.start, edit.span.size) != edit.data
 
 
 def made_in(document: Document, count: int, note: str = "") -> Made:
