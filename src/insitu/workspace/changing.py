@@ -90,7 +90,7 @@ class Changed(Reply):
             return f"Created {self.path} with {self.bytes_written:,} bytes."
         if not self.edit_id:
             return f"Nothing to change in {self.path}: it holds this already."
-        rebased = " (rebased: other parts of the file had changed)" if self.rebased else ""
+        rebased = " (rebased: the file was not the version you named)" if self.rebased else ""
         return f"Made {changes} in {self.path}{rebased}. To take back: file_undo edit_id={self.edit_id}."
 
     def text(self) -> str:
