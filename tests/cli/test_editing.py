@@ -371,10 +371,20 @@ def test_undo_takes_a_named_operation_and_shows_it_first(ten: Path) -> None:
     assert run("write", ten, "--lines", 2, "--text", "two").code == 0
     assert run("write", ten, "--lines", 9, "--text", "nine").code == 0
     dry = run("undo", ten, 1, "--dry-run")
-    assert b"+two" in dry.out
+    assert b"-two\n+line 2\n" in dry.out and b"line 9" not in dry.out
+    assert b"plan: overwrite" in dry.out
     assert ten.read_bytes() == TEN_LINES.replace(b"line 2", b"two").replace(b"line 9", b"nine")
     assert run("undo", ten, 1).code == 0
     assert ten.read_bytes() == TEN_LINES.replace(b"line 9", b"nine")
+
+
+def test_the_dry_run_of_undo_is_refused_as_the_undo_is(ten: Path) -> None:
+    assert run("write", ten, "--lines", 2, "--text", "two").code == 0
+    assert run("write", ten, "--lines", 2, "--text", "three").code == 0
+    before = ten.read_bytes()
+    done, dry = run("undo", ten, 1), run("undo", ten, 1, "--dry-run")
+    assert done.code == dry.code == 3 and done.err == dry.err
+    assert ten.read_bytes() == before
 
 
 def test_the_dry_runs_of_undo_and_redo_name_what_the_real_ones_take(ten: Path) -> None:

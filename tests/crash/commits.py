@@ -88,7 +88,7 @@ def scenario(
         if undoing:
             site = Site.of(volume, PATH)
             with writing(site, policy, 0) as held:
-                undo(site, held.target, policy, None, 0.0)
+                undo(site, held.target, policy, None, 0.0).carry_out()
         else:
             commit(volume, edits, policy)
 

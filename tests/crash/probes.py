@@ -62,7 +62,7 @@ def _undone(volume: SimulatedVolume) -> bytes | str:
     site = Site.of(copy, PATH)
     try:
         with writing(site, _KEEPING, 0) as held:
-            undo(site, held.target, _KEEPING, None, 0.0)
+            undo(site, held.target, _KEEPING, None, 0.0).carry_out()
     except InsituError as error:
         return error.code
     return copy.contents()[PATH]

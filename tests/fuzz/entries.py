@@ -121,7 +121,7 @@ def histories() -> list[State]:
         was = edits.apply(was)
     site = Site.of(volume, PATH)
     with writing(site, _by("shift"), 0) as held:
-        undo(site, held.target, _by("shift"), 1, 0.0)
+        undo(site, held.target, _by("shift"), 1, 0.0).carry_out()
     volume.settle()
     frozen, now = volume.freeze(), volume.contents()[PATH]
     return [State(frozen, site.operation(number), {PATH: (now,)}) for number in site.operations()]
@@ -311,9 +311,9 @@ def _recovered(volume: SimulatedVolume, path: str) -> InsituError | None:
 
 def _reversed(site: Site, number: int | None) -> None:
     with writing(site, _by("overwrite"), 0) as held:
-        undo(site, held.target, Policy(history=9), number, 0.0)
+        undo(site, held.target, Policy(history=9), number, 0.0).carry_out()
     with writing(site, Policy(), 0) as held:
-        redo(site, held.target, Policy(history=9), 0.0)
+        redo(site, held.target, Policy(history=9), 0.0).carry_out()
 
 
 def _nothing_else(before: FrozenVolume, volume: SimulatedVolume, path: str) -> None:

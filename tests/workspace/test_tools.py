@@ -207,7 +207,9 @@ def test_history_undo_and_redo(bench: Bench) -> None:
     bench.done("file_edit", path="f.txt", old_text="one", new_text="two")
     bench.done("file_edit", path="f.txt", old_text="two", new_text="three")
     assert "-one" in bench.done("file_history", path="f.txt", edit_id=1).text
-    bench.done("file_undo", path="f.txt", dry_run=True)
+    assert "-three\n+two\n" in bench.done("file_undo", path="f.txt", dry_run=True).text
+    for dry_run in (True, False):  # a later edit changed the same bytes
+        bench.refused("file_undo", path="f.txt", edit_id=1, dry_run=dry_run)
     bench.done("file_undo", path="f.txt")
     assert bench.bytes("f.txt") == b"two\n"
     bench.done("file_undo", path="f.txt", redo=True)
@@ -255,6 +257,8 @@ def test_a_budget_of_bytes_written(tmp_path: Path) -> None:
         bench.refused("file_edit", path="f.txt", old_text="two", new_text="three")
         bench.refused("file_append", path="g.txt", text="y" * 30_000, create=True)
         bench.refused("file_replace_all", path="f.txt", pattern="two", replacement="three", expected_count=1)
+        insitu.write(tmp_path / "f.txt", 0, 3, b"three")
+        bench.refused("file_undo", path="f.txt")
         calls = [{"tool": "file_append", "path": f"{n}.txt", "text": "y" * 5_000} for n in range(4)]
         for call in calls:
             bench.put(call["path"], b"")

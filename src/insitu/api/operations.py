@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from insitu.api.opening import LOCK_TIMEOUT_S, Path, existing_site, site_of
@@ -15,36 +17,60 @@ from insitu.engine.lock import locked
 from insitu.engine.receipt import Receipt
 from insitu.engine.recover import Force, Recovered
 from insitu.engine.recover import recover as finish
-from insitu.engine.session import writing
+from insitu.engine.session import Held, generation, writing
+from insitu.engine.site import Site
+from insitu.engine.snapshot import Snapshot
+from insitu.engine.undo import Reversal
 from insitu.views.operation import exchanged
+from insitu.views.streaming import Preview, previewed
 from insitu.views.versions import compared
 
 
 def undo(path: Path, operation: int | None = None, **options: Any) -> Receipt:
     """Undoes an operation (None: the latest still in effect); itself an operation. Options as ``editing``."""
-    return _reversing(
-        path,
-        lambda site, held, policy, progress, cancel: reversal.undo(
-            site, held.target, policy, operation, held.lock_wait_s, progress, cancel
-        ),
-        **options,
-    )
+    return _reversed(path, partial(_undo, operation), **options)
+
+
+def preview_undo(path: Path, operation: int | None = None, **options: Any) -> ReversalPreview:
+    """What ``undo`` would do; the file is not touched. Options: ``policy`` and ``lock_timeout_s``."""
+    return _previewed(path, partial(_undo, operation), **options)
 
 
 def redo(path: Path, **options: Any) -> Receipt:
     """Takes the latest undo back, until a new edit is made. Options as ``editing``."""
-    return _reversing(
-        path,
-        lambda site, held, policy, progress, cancel: reversal.redo(
-            site, held.target, policy, held.lock_wait_s, progress, cancel
-        ),
-        **options,
-    )
+    return _reversed(path, _redo, **options)
 
 
-def _reversing(
+def preview_redo(path: Path, **options: Any) -> ReversalPreview:
+    """What ``redo`` would do; the file is not touched. Options: ``policy`` and ``lock_timeout_s``."""
+    return _previewed(path, _redo, **options)
+
+
+@dataclass(frozen=True, slots=True)
+class ReversalPreview(Preview):
+    """What taking an operation back would do.
+
+    Args:
+        operation: which one that is.
+    """
+
+    operation: int
+
+
+_Prepare = Callable[[Site, Held, Policy], Reversal]
+
+
+def _undo(operation: int | None, site: Site, held: Held, policy: Policy) -> Reversal:
+    return reversal.undo(site, held.target, policy, operation, held.lock_wait_s)
+
+
+def _redo(site: Site, held: Held, policy: Policy) -> Reversal:
+    return reversal.redo(site, held.target, policy, held.lock_wait_s)
+
+
+def _reversed(
     path: Path,
-    reverse: Callable[..., Receipt],
+    prepare: _Prepare,
     *,
     policy: Policy | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
@@ -54,7 +80,18 @@ def _reversing(
     policy = policy or Policy()
     site = site_of(path, policy)
     with writing(site, policy, lock_timeout_s, cancel) as held:
-        return reverse(site, held, policy, progress, cancel)
+        return prepare(site, held, policy).carry_out(progress, cancel)
+
+
+def _previewed(
+    path: Path, prepare: _Prepare, *, policy: Policy | None = None, lock_timeout_s: float = LOCK_TIMEOUT_S
+) -> ReversalPreview:
+    policy = policy or Policy()
+    site = site_of(path, policy)
+    with writing(site, policy, lock_timeout_s) as held:
+        prepared = prepare(site, held, policy)
+        found = previewed(prepared.commit, Snapshot(held.target, generation(site, held.target)))
+        return ReversalPreview(found.choice, found.diff, found.splices, prepared.number)
 
 
 def history(path: Path, *, policy: Policy | None = None) -> list[Operation]:

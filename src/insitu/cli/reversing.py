@@ -9,7 +9,6 @@ from insitu.cli.editing import check_generation, show_receipt
 from insitu.cli.options import EditOptions
 from insitu.cli.output import Output
 from insitu.cli.progress import work
-from insitu.errors import UndoError
 
 if TYPE_CHECKING:
     import insitu
@@ -42,21 +41,35 @@ def reverse(
     show_receipt(receipt, path, next(made, "restored"), output)
 
 
-def preview(path: str, operation: int | None, options: EditOptions, output: Output, verb: str) -> None:
-    """Shows the operation that would be undone or redone, as it was made.
+def preview(
+    path: str,
+    options: EditOptions,
+    output: Output,
+    call: Callable[..., insitu.ReversalPreview],
+    verb: str,
+) -> None:
+    """Shows what would be undone or redone, and how.
+
+    Args:
+        call: the library's preview, which takes policy and lock timeout.
 
     Raises:
-        UndoError: there is none.
+        UndoError: there is nothing, or it cannot be.
     """
-    import insitu
-
     _check(path, options)
-    if operation is None:
-        raise UndoError(f"There is nothing to {verb} in {path}.", hint="See: insitu history FILE")
-    diff = insitu.diff(path, operation)
-    output.result(diff)
-    output.message(f"{path}: dry run, would {verb} operation {operation}, shown as it was made")
-    output.fields({"path": path, "dry_run": True, "operation": operation, "diff": diff})
+    found = call(policy=options.policy(), lock_timeout_s=options.lock_timeout)
+    output.result(found.diff)
+    output.result(f"{found.choice}\n")
+    output.message(f"{path}: dry run, would {verb} operation {found.operation}")
+    output.fields(
+        {
+            "path": path,
+            "dry_run": True,
+            "operation": found.operation,
+            "plan": found.choice.as_dict() if found.choice else None,
+            "diff": found.diff,
+        }
+    )
 
 
 def _check(path: str, options: EditOptions) -> None:
@@ -65,28 +78,3 @@ def _check(path: str, options: EditOptions) -> None:
     if options.if_generation is not None:
         with insitu.open(path, "r") as doc:
             check_generation(doc, options.if_generation)
-
-
-def undoable(operations: list[insitu.Operation]) -> int | None:
-    """The operation that undo takes next: the last one in effect."""
-    done: list[int] = []
-    for entry in operations:
-        if entry.kind != "undo":
-            done.append(entry.number)
-        elif entry.of in done:
-            done.remove(entry.of)
-    return done[-1] if done else None
-
-
-def redoable(operations: list[insitu.Operation]) -> int | None:
-    """The undo that redo takes back next: the last one, until a new edit is made."""
-    undone: list[int] = []
-    for entry in operations:
-        match entry.kind:
-            case "edit":
-                undone.clear()
-            case "undo":
-                undone.append(entry.number)
-            case "redo" if entry.of in undone:
-                undone.remove(entry.of)
-    return undone[-1] if undone else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from insitu.core.columns import Splices
 from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel, Progress
@@ -15,16 +17,25 @@ from insitu.errors import UndoError
 from insitu.storage.base import File
 
 
-def undo(
-    site: Site,
-    target: File,
-    policy: Policy,
-    number: int | None,
-    lock_wait_s: float,
-    progress: Progress | None = None,
-    cancel: Cancel | None = None,
-) -> Receipt:
-    """Undoes an operation (None: the latest still in effect) of a locked, recovered target.
+class Reversal(NamedTuple):
+    """A commit that takes an operation back, filled: to be carried out, or looked at and discarded.
+
+    Args:
+        number: of the operation.
+        unit: the bytes that are replaced, where they are the same everywhere.
+    """
+
+    number: int
+    commit: Commit
+    unit: bytes | None
+
+    def carry_out(self, progress: Progress | None = None, cancel: Cancel | None = None) -> Receipt:
+        """Commits. Arguments and errors as ``Commit.carry_out``."""
+        return self.commit.carry_out(replaced_unit=self.unit, progress=progress, cancel=cancel)
+
+
+def undo(site: Site, target: File, policy: Policy, number: int | None, lock_wait_s: float) -> Reversal:
+    """What undoes an operation (None: the latest still in effect) of a locked, recovered target.
 
     Raises:
         UndoError: there is none, it is undone already, or its bytes are no longer what it wrote.
@@ -39,18 +50,11 @@ def undo(
             f"Operation {number} of {site.path} is not in effect or no longer kept.",
             hint=f"Operations in effect: {', '.join(map(str, done)) or 'none'}.",
         )
-    return _reverse(site, target, policy, number, "undo", lock_wait_s, progress, cancel)
+    return _reversal(site, target, policy, number, "undo", lock_wait_s)
 
 
-def redo(
-    site: Site,
-    target: File,
-    policy: Policy,
-    lock_wait_s: float,
-    progress: Progress | None = None,
-    cancel: Cancel | None = None,
-) -> Receipt:
-    """Takes the latest undo back.
+def redo(site: Site, target: File, policy: Policy, lock_wait_s: float) -> Reversal:
+    """What takes the latest undo back.
 
     Raises:
         UndoError: nothing was undone since the last edit.
@@ -58,19 +62,12 @@ def redo(
     _, undone = stacks(site)
     if not undone:
         raise UndoError(f"There is nothing to redo in {site.path}.", hint="See: insitu history FILE")
-    return _reverse(site, target, policy, undone[-1], "redo", lock_wait_s, progress, cancel)
+    return _reversal(site, target, policy, undone[-1], "redo", lock_wait_s)
 
 
-def _reverse(
-    site: Site,
-    target: File,
-    policy: Policy,
-    number: int,
-    kind: str,
-    lock_wait_s: float,
-    progress: Progress | None,
-    cancel: Cancel | None,
-) -> Receipt:
+def _reversal(
+    site: Site, target: File, policy: Policy, number: int, kind: str, lock_wait_s: float
+) -> Reversal:
     with opened(site, number) as journal:
         if journal.plan["old"] == "none":
             raise UndoError(f"Operation {number} of {site.path} was committed without undo.")
@@ -84,7 +81,7 @@ def _reverse(
             for data in journal.replaced():
                 inverse.add_new(data)
         unit = journal.new.uniform if journal.new.size else None
-        return commit.carry_out(replaced_unit=unit, progress=progress, cancel=cancel)
+        return Reversal(number, commit, unit)
 
 
 def _moved_to_now(site: Site, journal: Journal, number: int) -> Splices:

@@ -125,20 +125,26 @@ class Stream:
 
     def preview(self) -> Preview:
         """What ``commit`` would do; what was spooled is dropped and the file not touched."""
-        try:
-            journal = self._commit.journal
-            if not self.count:
-                return Preview(None, "", 0)
-            after = Rendered(self.base, journal.splices, journal.new)
-            diff = unified(self.base, after, changes_of(journal.splices), self._commit.site.path)
-            return Preview(self._commit.choose(), diff, self.count)
-        finally:
-            self._commit.discard()
+        return previewed(self._commit, self.base)
 
     def _rows(self, dialect: Dialect) -> RowIndex | None:
         from insitu.engine.row_index import kept_rows
 
         return kept_rows(self._commit.site, self.base, self._commit.policy, dialect)
+
+
+def previewed(commit: Commit, base: Snapshot) -> Preview:
+    """What a commit that is filled would do to its base; it is discarded, and the file not touched."""
+    try:
+        journal = commit.journal
+        count = journal.splices.summary.places
+        if not count:
+            return Preview(None, "", 0)
+        after = Rendered(base, journal.splices, journal.new)
+        diff = unified(base, after, changes_of(journal.splices), commit.site.path)
+        return Preview(commit.choose(), diff, count)
+    finally:
+        commit.discard()
 
 
 @contextmanager

@@ -12,10 +12,11 @@ from typing import Any, Final, NamedTuple
 from insitu.api import operations
 from insitu.api.mass import carry_out, preview
 from insitu.api.opening import Mode, create, open
+from insitu.api.operations import ReversalPreview
 from insitu.api.transactions import Transaction
 from insitu.core.protocols import Cancel
 from insitu.document import Document
-from insitu.engine.history import Operation, stacks
+from insitu.engine.history import Operation
 from insitu.engine.receipt import Receipt
 from insitu.errors import (
     CancelledError,
@@ -24,7 +25,6 @@ from insitu.errors import (
     RecoveryNeededError,
     RequestError,
     TimeLimitError,
-    UndoError,
 )
 from insitu.views.streaming import MassEdit
 from insitu.workspace.audit import Change
@@ -226,12 +226,23 @@ class Desk:
     def reverse(self, path: str, number: int | None, *, redo: bool, call: Call) -> tuple[str, Receipt]:
         """Undoes an operation, or takes the latest undo back."""
         place = self.roots.place_to_change(path)
+        shown = self.shown(place)
+        if self.limits.bytes_written is not None:
+            choice = self.preview_reversal(path, number, redo=redo).choice
+            self._check_written(shown, choice.plan.cost.written_bytes if choice else 0)
         call.intend()
         if redo:
             receipt = operations.redo(place.site(), **self._options(call))
         else:
             receipt = operations.undo(place.site(), number, **self._options(call))
-        return self.shown(place), self._noted(receipt, call)
+        return shown, self._noted(receipt, call)
+
+    def preview_reversal(self, path: str, number: int | None, *, redo: bool) -> ReversalPreview:
+        """What ``reverse`` would do."""
+        site, timeout_s = self.roots.place_to_change(path).site(), self.limits.lock_timeout_s
+        if redo:
+            return operations.preview_redo(site, lock_timeout_s=timeout_s)
+        return operations.preview_undo(site, number, lock_timeout_s=timeout_s)
 
     def commit(self, opened: Opened, call: Call) -> Receipt | None:
         """Commits what is pending, on record and within the budget; None where nothing is.
@@ -286,30 +297,19 @@ class Desk:
 
     def diff(self, opened: Opened, number: int | None = None) -> str:
         """What an operation changed; None: what is pending."""
-        if number is None:
-            text = opened.document.diff() if opened.document.changed else ""
-        else:
-            text = operations.diff(opened.place.site(), number)
-        before, after, *hunks = text.split("\n", 2) if text else ("", "")
-        shown = visible("\n".join((self.shown_in(before), self.shown_in(after), *hunks))) if text else ""
+        if number is not None:
+            return self.shown_diff(operations.diff(opened.place.site(), number))
+        return self.shown_diff(opened.document.diff() if opened.document.changed else "")
+
+    def shown_diff(self, text: str) -> str:
+        """A diff as agents are shown it: by the paths they know, and bounded."""
+        if not text:
+            return ""
+        before, after, *hunks = text.split("\n", 2)
+        shown = visible("\n".join((self.shown_in(before), self.shown_in(after), *hunks)))
         if len(shown) <= DIFF_CHARS:
             return shown
         return f"{shown[:DIFF_CHARS]}\n[... the diff has {len(shown):,} characters]"
-
-    def next_undone(self, opened: Opened, *, redo: bool) -> int:
-        """The operation that an undo (or redo) without a number reverses.
-
-        Raises:
-            UndoError: there is none.
-        """
-        effective, undone = stacks(opened.place.site())
-        chosen = undone if redo else effective
-        if not chosen:
-            raise UndoError(
-                f"There is nothing to {'redo' if redo else 'undo'} in {opened.shown_path}.",
-                hint="See file_history.",
-            )
-        return chosen[-1]
 
     def _open(
         self, place: Place, mode: Mode, *, locked: bool = False, cancel: Cancel | None = None

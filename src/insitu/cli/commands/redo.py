@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 from insitu.cli.options import EditOptions, edit_options, file_argument, verb
 from insitu.cli.output import Output
-from insitu.cli.reversing import preview, redoable, reverse
+from insitu.cli.reversing import preview, reverse
 
 
 @verb("redo")
@@ -25,10 +25,7 @@ def redo(file: str, options: EditOptions, output: Output) -> None:
     import insitu
 
     if options.dry_run:
-        preview(file, redoable(insitu.history(file)), options, output, "redo")
+        preview(file, options, output, partial(insitu.preview_redo, file), "redo")
         return
-
-    def redone(**given: Any) -> insitu.Receipt:
-        return insitu.redo(file, **given)
-
+    redone = partial(insitu.redo, file)
     reverse(file, options, output, redone, lambda made: f"redid what operation {made.of} had undone")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 import click
 
 from insitu.cli.options import EditOptions, edit_options, file_argument, verb
 from insitu.cli.output import Output
-from insitu.cli.reversing import preview, reverse, undoable
+from insitu.cli.reversing import preview, reverse
 
 
 @verb("undo")
@@ -31,10 +31,7 @@ def undo(file: str, operation: int | None, options: EditOptions, output: Output)
     import insitu
 
     if options.dry_run:
-        preview(file, operation or undoable(insitu.history(file)), options, output, "undo")
+        preview(file, options, output, partial(insitu.preview_undo, file, operation), "undo")
         return
-
-    def undone(**given: Any) -> insitu.Receipt:
-        return insitu.undo(file, operation, **given)
-
+    undone = partial(insitu.undo, file, operation)
     reverse(file, options, output, undone, lambda made: f"undid operation {made.of}")

@@ -23,7 +23,7 @@ class Reversed(Changed):
 
     def sentence(self) -> str:
         if self.dry_run:
-            return f"Dry run, nothing written: this is what the edit of {self.path} changed."
+            return f"Dry run, nothing written: this is what would change in {self.path}."
         if self.redone:
             return f"Made the edit of {self.path} again. To take it back: file_undo."
         return f"Took the edit of {self.path} back. To make it again: file_undo redo=true."
@@ -55,15 +55,14 @@ class Undo(OfFile[Reversed], frozen=True, kw_only=True):
         return Reversed.made_by(shown, receipt, receipt.splices, redone=self.redo)
 
     def _previewed(self, desk: Desk, call: Call) -> Reversed:
-        """What the edit changed is what taking it back changes."""
         with desk.reading(self.path, call) as opened:
-            number = self.edit_id or desk.next_undone(opened, redo=self.redo)
+            found = desk.preview_reversal(self.path, self.edit_id, redo=self.redo)
             return Reversed(
                 path=opened.shown_path,
                 edit_id=0,
                 version=version_of(opened.document.generation),
-                count=1,
+                count=found.splices,
                 dry_run=True,
-                diff=desk.diff(opened, number),
-                notes=(f"Would take back edit {number}, whose changes are shown as they were made.",),
+                diff=desk.shown_diff(found.diff),
+                notes=(f"Would take back edit {found.operation}.",),
             )
