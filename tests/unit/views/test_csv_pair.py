@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -132,11 +133,10 @@ EDITS: dict[str, MassEdit] = {
 
 def companions() -> list[int]:
     """Companions that live; other tests leave other children behind."""
-    pids = [
-        int(pid)
-        for task in Path("/proc/self/task").iterdir()
-        for pid in (task / "children").read_text().split()
-    ]
+    pids: list[int] = []
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(FileNotFoundError):  # a thread that has just ended
+            pids += map(int, (task / "children").read_text().split())
     return [pid for pid in pids if Companion.__module__.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
