@@ -16,7 +16,7 @@ def keep_scratch() -> None:
 
     That costs a page fault for every 4 KiB: some 250 for a MiB of CSV, which is a third of the time of its
     row index (measured: 1.8 and 1.25 ms). glibc keeps more for good once a block was freed that it had
-    mapped by itself; this one is never touched, so that it takes no memory. Other allocators do as they please.
+    mapped by itself; this one is never touched, so that it takes no memory. Other allocators may not.
 
     Source: mallopt(3), the dynamic M_MMAP_THRESHOLD, and M_TRIM_THRESHOLD, which follows it.
     """
