@@ -23,6 +23,7 @@ import pytest
 
 HEAD = struct.Struct("=cQQ")  # kind, offset, size of what follows
 WRITE, FLUSH, MARK = b"W", b"F", b"M"
+MOUNT_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -59,16 +60,17 @@ def recording(image: Path, log: Path) -> Iterator[Path]:
         stderr=subprocess.PIPE,
     )
     try:
-        for _ in range(500):
-            if os.path.ismount(folder) or process.poll() is not None:
-                break
+        until = time.monotonic() + MOUNT_TIMEOUT_S
+        while not os.path.ismount(folder) and process.poll() is None:
+            assert time.monotonic() < until, f"{folder} was not mounted in time"
             time.sleep(0.01)
         if process.poll() is not None:
             assert process.stderr
             pytest.skip(f"cannot serve a file system here: {process.stderr.read().decode().strip()}")
         yield folder
     finally:
-        subprocess.run(["umount", str(folder)], check=False)
+        if subprocess.run(["umount", str(folder)], check=False).returncode:
+            process.terminate()
         process.communicate(timeout=20)
         folder.rmdir()
 
