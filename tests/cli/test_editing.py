@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import insitu
 from insitu.cli import texts
 from tests.cli.conftest import TEN_LINES
 from tests.cli.running import folder_state, run
@@ -355,6 +356,14 @@ def test_creating_never_overwrites(tmp_path: Path) -> None:
     for options in ([], ["--dry-run"]):
         assert run("create", path, "--text", "y", *options).code == 2
         assert path.read_bytes() == b"x"
+
+
+def test_a_new_file_has_the_permissions_of_any_other(tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    assert run("create", tmp_path / "created", "--text", "x").code == 0
+    with insitu.open(tmp_path / "opened", "x"):
+        pass
+    assert len({path.stat().st_mode for path in tmp_path.iterdir() if path.is_file()}) == 1
 
 
 def test_an_empty_file_can_be_written(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from insitu.core.spans import Span
 from insitu.document import Document
 from insitu.engine.site import FOLDER, Site
 from insitu.errors import RequestError, SpanError
+from insitu.storage.base import SHARED
 from insitu.storage.local import local_volume
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def create(path: Path, data: bytes = b"") -> int:
         ExistingFileError: there is one already; it is unchanged.
     """
     site = site_of(path, None)
-    file = site.volume.open(site.path, write=True, create=True)
+    file = site.volume.open(site.path, write=True, create=True, mode=SHARED)
     try:
         file.write(0, data)
         file.sync()
@@ -207,5 +208,5 @@ def existing_site(path: Path, policy: Policy | None) -> Site:
 
 
 def _make(site: Site) -> None:
-    site.volume.open(site.path, write=True, create=True).close()
+    site.volume.open(site.path, write=True, create=True, mode=SHARED).close()
     site.volume.sync_folder(site.folder)

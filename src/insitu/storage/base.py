@@ -8,7 +8,7 @@ what state the target is in. Calls a volume's facts deny raise ``UnsupportedErro
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from insitu.core.facts import Facts
 from insitu.core.spans import Span
@@ -226,11 +226,21 @@ class NoQueue:
         """Nothing to give up."""
 
 
+PRIVATE: Final = 0o600
+"""The permissions of what is kept for nobody but its owner."""
+
+SHARED: Final = 0o666
+"""The permissions of files that users ask for, as of any program: the umask takes away what it should."""
+
+
 class Volume(Protocol):
     """Named files and folders."""
 
-    def open(self, path: str, *, write: bool = False, create: bool = False) -> File:
-        """Opens a regular file; ``create`` demands that there is none yet, and makes it 0600.
+    def open(self, path: str, *, write: bool = False, create: bool = False, mode: int = PRIVATE) -> File:
+        """Opens a regular file; ``create`` demands that there is none yet.
+
+        Args:
+            mode: the permissions of a file that is created, less those that the umask takes away.
 
         Raises:
             LockedError: somebody holds a lease on it, and goes on holding it.

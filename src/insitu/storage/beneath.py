@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 from insitu.errors import ForbiddenPathError, OutsideRootsError, UnsupportedError
-from insitu.storage.base import Stat
+from insitu.storage.base import PRIVATE, Stat
 from insitu.storage.descriptor import PortableFile
 from insitu.storage.failures import Barred, failure
 
@@ -133,11 +133,13 @@ class BeneathVolume(LocalVolume):
         except (OSError, ValueError) as error:
             raise failure(error, "resolve", path) from error
 
-    def open(self, path: str, *, write: bool = False, create: bool = False) -> PortableFile:
-        """Opens a regular file; ``create`` demands that there is none yet, and makes it 0600."""
+    def open(
+        self, path: str, *, write: bool = False, create: bool = False, mode: int = PRIVATE
+    ) -> PortableFile:
+        """Opens a regular file; ``create`` demands that there is none yet."""
         if create:
             self._ask(path)
-        file = super().open(path, write=write, create=create)
+        file = super().open(path, write=write, create=create, mode=mode)
         if self._permit is not None and write and not create:
             # Asked of the open file: what the path names by now does not matter.
             try:

@@ -22,7 +22,7 @@ from insitu.errors import (
     StorageError,
     UnsupportedError,
 )
-from insitu.storage.base import Buffer, Entry, File, Identity, Lease, NoQueue, Stat
+from insitu.storage.base import PRIVATE, Buffer, Entry, File, Identity, Lease, NoQueue, Stat
 
 ABLE: Final = Facts(
     filesystem="memory", clone=True, ranges=True, punch=True, reserve=True, kernel_copy=True, marks=True
@@ -30,7 +30,7 @@ ABLE: Final = Facts(
 """Facts with every ability; ``dataclasses.replace`` makes poorer ones."""
 
 _DEVICE: Final = 1
-_FILE: Final = 0o100600
+_FILE: Final = 0o100000
 
 
 @dataclass(slots=True, eq=False)
@@ -39,7 +39,7 @@ class _Node:
 
     inode: int
     born: int
-    mode: int = _FILE
+    mode: int = _FILE | PRIVATE
     uid: int = 0
     gid: int = 0
     links: int = 1
@@ -278,14 +278,16 @@ class MemoryVolume:
         self._now += 1
         return self._now
 
-    def open(self, path: str, *, write: bool = False, create: bool = False) -> MemoryFile:
+    def open(
+        self, path: str, *, write: bool = False, create: bool = False, mode: int = PRIVATE
+    ) -> MemoryFile:
         """Opens a file; ``create`` demands that there is none yet."""
         path = self.resolve(path)
         if create:
             if path in self._files or path in self._folders:
                 raise ExistingFileError(f"cannot create {path!r}: there is something already", path=path)
             now = self.tick()
-            self._files[path] = _Node(now, now, changed=now)
+            self._files[path] = _Node(now, now, _FILE | mode, changed=now)
         elif path in self._folders:
             raise FileKindError(f"{path!r} is a folder; only regular files can be edited", path=path)
         elif path not in self._files:

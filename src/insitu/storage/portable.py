@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from insitu.core.facts import Facts
 from insitu.errors import FileKindError
-from insitu.storage.base import Entry, EntryKind, NoQueue, Queue, Stat
+from insitu.storage.base import PRIVATE, Entry, EntryKind, NoQueue, Queue, Stat
 from insitu.storage.descriptor import PortableFile, stat_of
 from insitu.storage.failures import DENIED, failure, folder_failure, special, sync_failure
 
@@ -46,15 +46,17 @@ class PortableVolume:
 
     file: type[PortableFile] = PortableFile
 
-    def open(self, path: str, *, write: bool = False, create: bool = False) -> PortableFile:
-        """Opens a regular file; ``create`` demands that there is none yet, and makes it 0600."""
+    def open(
+        self, path: str, *, write: bool = False, create: bool = False, mode: int = PRIVATE
+    ) -> PortableFile:
+        """Opens a regular file; ``create`` demands that there is none yet."""
         flags = _OPEN_FLAGS | (os.O_RDWR if write or create else os.O_RDONLY)
         if create:
             flags |= os.O_CREAT | os.O_EXCL
         else:
             self._look_first(path)
         try:
-            descriptor = self._opened_at_last(path, flags)
+            descriptor = self._opened_at_last(path, flags, mode)
             if descriptor <= _LAST_STANDARD:
                 descriptor = _above_standard(descriptor)
         except (OSError, ValueError) as error:
@@ -67,12 +69,12 @@ class PortableVolume:
             raise
         return self.file(path, descriptor)
 
-    def _opened_at_last(self, path: str, flags: int) -> int:
+    def _opened_at_last(self, path: str, flags: int, mode: int) -> int:
         """Opens, and waits as long as somebody holds a lease on the file, since nothing here is to block."""
         until = time.monotonic() + LEASE_PATIENCE_S
         while True:
             try:
-                return self._opened(path, flags, 0o600)
+                return self._opened(path, flags, mode)
             except BlockingIOError:
                 if time.monotonic() >= until:
                     raise

@@ -33,7 +33,7 @@ from insitu.errors import (
     SyncError,
 )
 from insitu.storage import base
-from insitu.storage.base import NoQueue, Stat
+from insitu.storage.base import PRIVATE, NoQueue, Stat
 from insitu.testing.simulated_file import SimulatedFile
 from insitu.testing.simulated_inode import FrozenInode, Inode, Partial
 from insitu.testing.simulated_media import Geometry, Image, Owner
@@ -244,7 +244,9 @@ class SimulatedVolume:
 
     # -- Volume
 
-    def open(self, path: str, *, write: bool = False, create: bool = False) -> SimulatedFile:
+    def open(
+        self, path: str, *, write: bool = False, create: bool = False, mode: int = PRIVATE
+    ) -> SimulatedFile:
         """Opens a regular file; ``create`` demands that there is none yet."""
         path = self.resolve(path)
         number = self._find(path)
@@ -254,7 +256,7 @@ class SimulatedVolume:
                 raise ExistingFileError(f"{path} exists.")
             folder, name = self._parent(path)
             number = self.tick()
-            image = Image(b"", frozenset(), Owner(0o600, 1000, 1000))
+            image = Image(b"", frozenset(), Owner(mode, 1000, 1000))
             self._frozen_inodes[number] = FrozenInode.settled(
                 image, self.geometry, mark=None, born=number, changed=number
             )

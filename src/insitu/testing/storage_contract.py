@@ -211,6 +211,10 @@ class StorageContract(LockingContract):
         assert modes.S_IMODE(file.stat().mode) == 0o600
         assert file.stat().links == 1
 
+    def test_a_new_file_has_the_permissions_it_is_given(self, volume: Volume, folder: str) -> None:
+        file = volume.open(f"{folder}/given", create=True, mode=0o640)
+        assert modes.S_IMODE(file.stat().mode) == 0o640
+
     def test_opening_what_is_no_file_says_what_it_is(self, volume: Volume, folder: str) -> None:
         with pytest.raises(MissingFileError):
             volume.open(folder + "/missing", write=True)

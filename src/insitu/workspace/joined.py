@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from insitu.core.facts import Facts
 from insitu.errors import OutsideRootsError, UnsupportedError
-from insitu.storage.base import Entry, File, Queue, Stat, Volume
+from insitu.storage.base import PRIVATE, Entry, File, Queue, Stat, Volume
 
 
 class JoinedVolume:
@@ -20,9 +20,9 @@ class JoinedVolume:
         roots = ((tuple(_names(path)), volume) for path, volume in volumes.items())
         self._volumes = sorted(roots, key=lambda root: -len(root[0]))
 
-    def open(self, path: str, *, write: bool = False, create: bool = False) -> File:
-        """Opens a regular file; ``create`` demands that there is none yet, and makes it 0600."""
-        return self._of(path).open(path, write=write, create=create)
+    def open(self, path: str, *, write: bool = False, create: bool = False, mode: int = PRIVATE) -> File:
+        """Opens a regular file; ``create`` demands that there is none yet."""
+        return self._of(path).open(path, write=write, create=create, mode=mode)
 
     def queue(self, path: str) -> Queue:
         """The queue for the lock of a file."""
