@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,8 +60,8 @@ class TestPortable(StorageContract):
         opened: list[File] = []
         really_open = volume.open
 
-        def open_and_note(path: str, *, write: bool = False, create: bool = False) -> File:
-            opened.append(really_open(path, write=write, create=create))
+        def open_and_note(path: str, **options: Any) -> File:
+            opened.append(really_open(path, **options))
             return opened[-1]
 
         monkeypatch.setattr(volume, "open", open_and_note)
