@@ -130,12 +130,12 @@ def committed(site: Site, patch: Patch, policy: Policy) -> Receipt | None:
 
 def undone(site: Site, policy: Policy) -> Receipt:
     with writing(site, policy, 1.0) as held:
-        return undo.undo(site, held.target, policy, None, 0.0)
+        return undo.undo(site, held.target, policy, None, 0.0).carry_out()
 
 
 def redone(site: Site, policy: Policy) -> Receipt:
     with writing(site, policy, 1.0) as held:
-        return undo.redo(site, held.target, policy, 0.0)
+        return undo.redo(site, held.target, policy, 0.0).carry_out()
 
 
 def check_laws(site: Site, base: bytes, patch: Patch, policy: Policy) -> None:
@@ -260,11 +260,11 @@ def test_an_older_operation_is_undone_past_later_ones_or_refused(base, edits, da
     at = tokens.index(fresh[0]) if fresh[0] in tokens else -1
     with writing(site, Policy(), 1.0) as held:
         if at >= 0 and tokens[at : at + len(fresh)] == fresh:
-            undo.undo(site, held.target, Policy(), number, 0.0)
+            undo.undo(site, held.target, Policy(), number, 0.0).carry_out()
             tokens[at : at + len(fresh)] = old
             event("undone")
         else:
             with pytest.raises(undo.UndoError, match="is unchanged"):
-                undo.undo(site, held.target, Policy(), number, 0.0)
+                undo.undo(site, held.target, Policy(), number, 0.0).carry_out()
             event("refused")
     assert contents(site) == bytes(byte for _, byte in tokens)

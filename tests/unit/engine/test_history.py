@@ -47,12 +47,12 @@ def edit(site: Site, start: int, stop: int, new: bytes, policy: Policy = Policy(
 
 def back(site: Site, number: int | None = None) -> Receipt:
     with writing(site, Policy(), 0) as held:
-        return undo.undo(site, held.target, Policy(), number, 0)
+        return undo.undo(site, held.target, Policy(), number, 0).carry_out()
 
 
 def forth(site: Site) -> Receipt:
     with writing(site, Policy(), 0) as held:
-        return undo.redo(site, held.target, Policy(), 0)
+        return undo.redo(site, held.target, Policy(), 0).carry_out()
 
 
 def state(site: Site) -> history.State:
