@@ -178,7 +178,7 @@ SAVED = saving(*EDITS)
 
 
 def _plan(name: str, planner: str, history: int, facts: Facts = ABLE, **policy: str) -> Scenario:
-    chosen = Policy(planner=planner, history=history, **policy)  # type: ignore[arg-type]
+    chosen = Policy(planner=planner, history=history, **policy)
     return scenario(
         f"commit by {name}, history {history}",
         _Both(BASE, DRAFTED),

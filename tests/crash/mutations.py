@@ -19,7 +19,7 @@ import pytest
 
 from insitu.core import records
 from insitu.core.check import Checker
-from insitu.engine import commit, recover
+from insitu.engine import planning, recover
 from insitu.engine.commit import Commit
 from insitu.engine.execute import Executor
 from insitu.engine.journal import Journal
@@ -321,7 +321,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "J6", "dense tails only",
-        commit._dense_from, "else size", "else start", probes.sparse_insert,
+        planning._dense_from, "else size", "else start", probes.sparse_insert,
     ),
     # J7: a swap.
     Mutation("J7", "sync of the new file", Commit.build, "new.sync()", "pass", probes.rewrite),

@@ -137,7 +137,7 @@ def _receipt(path: Path, receipt: insitu.Receipt, began: float, *edit: object) -
 
 def _do_set(task: Task) -> Done:
     began = time.monotonic()
-    with insitu.editing(task.path, **task.options) as one:  # type: ignore[arg-type]
+    with insitu.editing(task.path, **task.options) as one:
         at = one.document.find(b"[%02d:" % task.worker) + 4
         one.document[at : at + 6] = b"%06d" % task.value
     yield from _receipt(task.path, one.receipt, began, "set", task.worker, task.value)
@@ -157,7 +157,7 @@ def _do_append(task: Task) -> Done:
 
 def _do_drop(task: Task) -> Done:
     began = time.monotonic()
-    with insitu.editing(task.path, **task.options) as one:  # type: ignore[arg-type]
+    with insitu.editing(task.path, **task.options) as one:
         if (start := one.document.find(b"<")) >= 0:
             del one.document[start : one.document.find(b">") + 1]
     yield from _receipt(task.path, one.receipt, began, "drop")

@@ -343,7 +343,7 @@ def test_a_draft_that_was_taken_away_is_not_written_to(path: Path) -> None:
 @pytest.mark.parametrize("given", [{"mode": "x"}, {"locked": True}, {"at": 0}])
 def test_a_draft_is_of_the_file_as_it_is(path: Path, given: dict[str, object]) -> None:
     with pytest.raises(RequestError):
-        insitu.open(path, **given, draft=True)  # type: ignore[arg-type]
+        insitu.open(path, **given, draft=True)
 
 
 def test_a_reader_neither_edits_nor_commits(path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ from insitu.errors import NoSpaceError, StaleError
 from insitu.workspace.audit import AuditLog, Change, Client
 from insitu.workspace.audit_folder import read_key
 from insitu.workspace.audit_verify import Report, verify
+from insitu.workspace.workspace import Workspace
+from tests.workspace.desks import Bench
 
 HOST = Client("host", "1.2")
 
@@ -17,6 +21,15 @@ HOST = Client("host", "1.2")
 def opened(folder: Path, **options: Any) -> AuditLog:
     """The log ``log`` below a folder, with its key beside it."""
     return AuditLog(folder / "log", key=folder / "key", **options)
+
+
+@contextmanager
+def on_record(folder: Path) -> Iterator[tuple[Bench, AuditLog]]:
+    """A bench in ``root`` below a folder, whose attempts go to the log beside it."""
+    root = folder / "root"
+    root.mkdir()
+    with opened(folder) as log, Workspace(str(root), audit=log) as workspace:
+        yield Bench(root, workspace), log
 
 
 def write(log: AuditLog, path: str = "notes.txt") -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from insitu.workspace import editor_tool
-from insitu.workspace.audit import AuditLog
 from insitu.workspace.workspace import Answer, Workspace
+from tests.workspace.audit_logs import on_record
 from tests.workspace.desks import check_refusal
 
 TEXT = b"one\ntwo\nthree\nfour\n"
@@ -108,12 +108,8 @@ def test_what_cannot_be_done_is_refused(
     "arguments", [None, [], "view", {}, {"command": "fly"}, {"command": "view", 1: 2}, {"command": ["view"]}]
 )
 def test_what_is_no_command_is_refused_and_on_record(tmp_path: Path, arguments: Any) -> None:
-    (tmp_path / "root").mkdir()
-    with (
-        AuditLog(str(tmp_path / "log"), key=str(tmp_path / "key")) as log,
-        Workspace(str(tmp_path / "root"), audit=log) as workspace,
-    ):
-        check_refusal(editor_tool.run(workspace, arguments))
+    with on_record(tmp_path) as (bench, log):
+        check_refusal(editor_tool.run(bench.workspace, arguments))
         assert log.head().records == 1
-        workspace.call("file_search", {"pattern": "\ud800"})
+        bench.workspace.call("file_search", {"pattern": "\ud800"})
         assert log.head().records == 2

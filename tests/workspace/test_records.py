@@ -5,30 +5,17 @@ from __future__ import annotations
 import json
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from insitu.workspace.audit import AuditLog
 from insitu.workspace.audit_listing import Filter, Listing
 from insitu.workspace.workspace import Workspace
+from tests.workspace.audit_logs import on_record, opened, records
 from tests.workspace.desks import Bench
 
 
-def records(folder: Path) -> list[dict[str, Any]]:
-    return [
-        json.loads(line) for path in sorted(folder.rglob("*.jsonl")) for line in path.read_text().splitlines()
-    ]
-
-
 def test_every_attempt_is_on_record_without_what_is_in_the_files(tmp_path: Path) -> None:
-    root = tmp_path / "root"
-    root.mkdir()
-    with (
-        AuditLog(str(tmp_path / "log"), key=str(tmp_path / "key")) as log,
-        Workspace(str(root), audit=log) as workspace,
-    ):
-        bench = Bench(root, workspace)
+    with on_record(tmp_path) as (bench, _):
         bench.put("f.txt", b"secret one\n")
         bench.done("file_edit", path="f.txt", old_text="secret one", new_text="secret two")
         bench.refused("file_edit", path="f.txt", old_text="secret one", new_text="secret two")
@@ -40,8 +27,8 @@ def test_every_attempt_is_on_record_without_what_is_in_the_files(tmp_path: Path)
         )
         bench.refused("file_nope", path="secret.txt" * 0)
         bench.done("file_search", pattern="secret")
-        workspace.call("file_read", [])
-    found = records(tmp_path / "log")
+        bench.workspace.call("file_read", [])
+    found = records(tmp_path)
     assert "secret" not in json.dumps(found)
     attempts = [record for record in found if "tool" in record]
     assert {record["tool"] for record in attempts} >= {
@@ -55,7 +42,7 @@ def test_every_attempt_is_on_record_without_what_is_in_the_files(tmp_path: Path)
 def test_a_log_inside_the_root_is_neither_listed_nor_searched_nor_read(tmp_path: Path) -> None:
     (tmp_path / "f.txt").write_bytes(b"one\n")
     with (
-        AuditLog(str(tmp_path / "log"), key=str(tmp_path / "key")) as log,
+        opened(tmp_path) as log,
         Workspace(str(tmp_path), audit=log) as workspace,
     ):
         bench = Bench(tmp_path, workspace)
@@ -79,13 +66,7 @@ def test_nothing_is_said_about_what_lies_outside(bench: Bench, tmp_path: Path, t
 
 
 def test_a_transaction_is_on_record_with_what_it_changes_in_each_file(tmp_path: Path) -> None:
-    root = tmp_path / "root"
-    root.mkdir()
-    with (
-        AuditLog(str(tmp_path / "log"), key=str(tmp_path / "key")) as log,
-        Workspace(str(root), audit=log) as workspace,
-    ):
-        bench = Bench(root, workspace)
+    with on_record(tmp_path) as (bench, _):
         for name in ("a.txt", "b.txt", "same.txt"):
             bench.put(name, b"one\n")
         calls = [
@@ -94,7 +75,7 @@ def test_a_transaction_is_on_record_with_what_it_changes_in_each_file(tmp_path: 
             {"tool": "file_edit", "path": "same.txt", "old_text": "nine", "expect": "all"},
         ]
         versions = [file["version"] for file in bench.done("file_transaction", calls=calls).data["files"]]
-    intent, outcome = records(tmp_path / "log")
+    intent, outcome = records(tmp_path)
     change = {
         "start": 0,
         "old_bytes": 3,

@@ -15,8 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from insitu.core.check import check
-from insitu.core.columns import Splices
-from insitu.core.plan import Choice, Plan, Target
+from insitu.core.plan import Choice, Plan
 from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel, Progress
 from insitu.core.records import State
@@ -26,13 +25,13 @@ from insitu.engine.history import next_number, replaced, retain
 from insitu.engine.journal import Journal
 from insitu.engine.lease import Lease
 from insitu.engine.medium import blaming_the_medium
+from insitu.engine.planning import plan_for
 from insitu.engine.pools import PAYLOAD_BYTES, Repeat
 from insitu.engine.receipt import Receipt
 from insitu.engine.recover import retire, roll_back
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation
 from insitu.errors import CancelledError, LimitError, StaleError, StorageError, SyncError
-from insitu.planners.choose import choose
 from insitu.storage.base import File, Stat
 
 # How much of the free space the history may take if the policy names no figure.
@@ -417,24 +416,6 @@ class Commit:
             hint="Try again.",
             path=self.site.path,
         )
-
-
-def plan_for(site: Site, target: File, splices: Splices, policy: Policy) -> Choice:
-    """The plan for a patch of an open target."""
-    status = target.stat()
-    info = Target(
-        links=status.links,
-        dense_from=_dense_from(target, splices.summary.first, status.size),
-        swappable=not site.mounted(),
-        history=policy.history > 0,
-    )
-    return choose(splices, site.facts(), policy, info)
-
-
-def _dense_from(target: File, first: int, size: int) -> int:
-    """An offset from which on the file has no hole, not after ``first`` if there is none behind it."""
-    start = max(0, first - PAYLOAD_BYTES)
-    return start if size == 0 or target.next_hole(start) >= size else size
 
 
 def _batches(covers: Iterator[Span], target: File) -> Iterator[tuple[list[Span], list[bytes]]]:

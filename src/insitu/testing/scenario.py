@@ -203,7 +203,7 @@ class Recoveries:
         volume = SimulatedVolume.thawed(state)
         try:
             self._scenario.recover(volume)
-        except Exception as error:
+        except Exception as error:  # whatever it raises is what was looked for
             return Recovered(frozenset(), state, f"recovery raised {error!r}")
         left = volume.freeze()
         image = (left.key(), left.boots)

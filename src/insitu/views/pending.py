@@ -14,8 +14,9 @@ from insitu.core.policy import Policy
 from insitu.core.protocols import Reader
 from insitu.core.sequence import Sequence
 from insitu.core.spans import Span
-from insitu.engine.commit import Commit, plan_for
+from insitu.engine.commit import Commit
 from insitu.engine.history import chained, opened
+from insitu.engine.planning import plan_for
 from insitu.engine.session import Held, snapshot
 from insitu.engine.site import Site
 from insitu.engine.snapshot import Generation, Snapshot
