@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 _FOLDER: Final = click.Path(exists=True, file_okay=False)
 _USED: Final = (
-    *("charset_normalizer", "insitu.engine.growing_index", "numpy", "re2", "stringzilla", "xxhash"),
+    "charset_normalizer",
+    "insitu.engine.growing_index",
+    "numpy",
+    "re2",
+    "stringzilla",
+    "xxhash",
 )
 """What the first calls would else wait for: a fifth of a second."""
 
