@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import random
 from itertools import pairwise
 from pathlib import Path
@@ -87,6 +88,11 @@ contents = st.one_of(
     st.binary(max_size=300),
     st.text(max_size=80).map(lambda text: text.encode("utf-16", "surrogatepass")),
     st.text(max_size=80).map(lambda text: text.encode("utf-16-be", "surrogatepass") + b"x"),
+    st.builds(
+        lambda text, torn: codecs.BOM_UTF32_LE + text.encode("utf-32-le", "surrogatepass") + torn,
+        st.text(max_size=80),
+        st.binary(max_size=3),
+    ),
 )
 budgets = st.one_of(
     st.sampled_from((1, 2, 5, 20, 100, 1000)).map(lambda most: {"max_bytes": most}),
@@ -114,6 +120,20 @@ def test_chunks_cover_every_content_exactly_and_fit(data: bytes, options: dict[s
             assert chunk.size == chunk.span.size
         if callable(measure):
             assert chunk.size == measure(chunk.bytes().decode(encoding_of(Memory(data)).name, "replace"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-be", "utf-16-le", "utf-32-be", "utf-32-le"])
+@pytest.mark.parametrize("torn", [b"x", b"\x81"])
+def test_bytes_that_make_no_whole_code_unit_are_a_chunk_of_their_own(encoding: str, torn: bytes) -> None:
+    bom = "\ufeff".encode(encoding)
+    for text in ("", "abcd" * 30):
+        data = bom + text.encode(encoding) + torn
+        for options in ({"max_bytes": 8}, {"max_chars": 8}, {"max_tokens": 8}):
+            *whole, last = _chunks(data, options)
+            # A model gets U+FFFD for what is no text, of three tokens at most.
+            assert last.size == (3 if "max_tokens" in options and not torn.isascii() else 1)
+            assert last.bytes() == torn and not last.oversized
+            assert b"".join(chunk.bytes() for chunk in whole) == data[:-1]
 
 
 @pytest.mark.slow

@@ -24,7 +24,14 @@ import insitu
 from insitu.core import columns, plan, rendering
 from insitu.core.pieces import Copy, Fill, Literal
 from insitu.engine import execute, journal, pools, spool
-from insitu.errors import ExpectationError, NoMatchError, NoPlanError, StaleError, UndoError
+from insitu.errors import (
+    ExpectationError,
+    NoMatchError,
+    NoPlanError,
+    SnapshotExpiredError,
+    StaleError,
+    UndoError,
+)
 from insitu.planners import overwrite, rewrite, shift
 
 BLOCK = 4096
@@ -213,6 +220,9 @@ class Documents(RuleBasedStateMachine):
 
     # Documents
 
+    def taken(self, slot: str) -> str:
+        return slot if slot in self.docs else next(iter(self.docs))
+
     @rule(slot=slots, policy=policies)
     def open(self, slot: str, policy: insitu.Policy) -> None:
         if slot in self.docs:
@@ -224,8 +234,7 @@ class Documents(RuleBasedStateMachine):
     @rule(slot=slots, a=st.integers(0, 1 << 20), b=st.integers(0, 1 << 20), text=texts)
     def edit(self, slot: str, a: int, b: int, text: Text) -> None:
         new = text.data
-        if slot not in self.docs:
-            return
+        slot = self.taken(slot)
         opened = self.docs[slot]
         start, stop = self.span(len(opened.content), a, b)
         if new or start < stop:
@@ -235,9 +244,9 @@ class Documents(RuleBasedStateMachine):
     @precondition(lambda self: any(opened.fresh for opened in self.docs.values()))
     @rule(slot=slots, a=st.integers(0, 1 << 20), b=st.integers(0, 1 << 20), at=st.integers(0, 1 << 20))
     def paste(self, slot: str, a: int, b: int, at: int) -> None:
-        if slot not in self.docs or not self.docs[slot].fresh:
+        opened = self.docs[self.taken(slot)]
+        if not opened.fresh:
             return
-        opened = self.docs[slot]
         start, stop = self.span(len(opened.base), a, b)
         at %= len(opened.content) + 1
         if start < stop:
@@ -247,9 +256,9 @@ class Documents(RuleBasedStateMachine):
     @precondition(lambda self: any(opened.fresh for opened in self.docs.values()))
     @rule(slot=slots, new=st.binary(max_size=9), count=st.sampled_from([None, 1, 40]))
     def replace_in_document(self, slot: str, new: bytes, count: int | None) -> None:
-        if slot not in self.docs or not self.docs[slot].fresh:
+        opened = self.docs[self.taken(slot)]
+        if not opened.fresh:
             return
-        opened = self.docs[slot]
         found = (
             opened.content.count(b"needle") if count is None else min(opened.content.count(b"needle"), count)
         )
@@ -260,8 +269,7 @@ class Documents(RuleBasedStateMachine):
     @precondition(lambda self: self.docs)
     @rule(slot=slots, back=st.booleans())
     def step_pending(self, slot: str, back: bool) -> None:
-        if slot not in self.docs:
-            return
+        slot = self.taken(slot)
         opened = self.docs[slot]
         source, target = (opened.past, opened.future) if back else (opened.future, opened.past)
         assert (opened.doc.undo() if back else opened.doc.redo()) == bool(source)
@@ -272,16 +280,14 @@ class Documents(RuleBasedStateMachine):
     @precondition(lambda self: self.docs)
     @rule(slot=slots)
     def discard(self, slot: str) -> None:
-        if slot in self.docs:
-            opened = self.docs[slot]
-            opened.doc.discard()
-            opened.content, opened.past, opened.future = opened.base, [], []
+        opened = self.docs[self.taken(slot)]
+        opened.doc.discard()
+        opened.content, opened.past, opened.future = opened.base, [], []
 
     @precondition(lambda self: self.docs)
     @rule(slot=slots)
     def commit(self, slot: str) -> None:
-        if slot not in self.docs:
-            return
+        slot = self.taken(slot)
         opened = self.docs[slot]
         doc = opened.doc
         if not doc.changed:
@@ -461,6 +467,11 @@ class Documents(RuleBasedStateMachine):
             assert len(opened.doc) == len(opened.content)
             if opened.fresh:
                 assert opened.doc[:] == opened.content
+            elif opened.epoch == self.epoch:
+                try:
+                    assert opened.doc[:] == opened.content
+                except SnapshotExpiredError:
+                    event("expired")
 
     @invariant()
     def the_history_is_the_models(self) -> None:

@@ -280,7 +280,7 @@ class Commit:
             if self.policy.durability == "fast":
                 self.journal.note(State.PLACED, self.journal.progress.segments_done, durable=False)
                 # This operation joins the history when its journal is closed.
-                retain(site, max(self.policy.history - 1, 0), self._history_bytes())
+                retain(site, self.policy.history, self._history_bytes(), waiting=1)
                 return self.target.stat()
             return self.retire(self.target)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from operator import sub
@@ -11,10 +11,10 @@ from operator import sub
 from insitu.core.columns import NO_SPLICES, Block, Head, Splices, summarize, vector
 from insitu.core.records import State as Standing
 from insitu.core.spans import Span
-from insitu.engine.journal import Journal, damaged
+from insitu.engine.journal import Journal, damaged, salt_at
 from insitu.engine.pools import PAYLOAD_BYTES
 from insitu.engine.site import Site
-from insitu.errors import MissingFileError, UndoError
+from insitu.errors import JournalDamagedError, MissingFileError, UndoError
 from insitu.storage.base import File
 
 # Stands for the time of a state of which only inode and size are known.
@@ -60,12 +60,30 @@ class Operation:
 
 
 def operations(site: Site) -> list[Operation]:
-    """The operations of a file that are still kept, oldest first."""
+    """The operations of a file that are still kept, oldest first, with one that only waits to be synced."""
     found = []
-    for number in site.operations():
+    numbers = site.operations()
+    held, _ = last(site)
+    for number in numbers if held in (0, *numbers) else [*numbers, held]:
         with opened(site, number) as journal:
             found.append(_operation(journal))
     return found
+
+
+def last(site: Site) -> tuple[int, int]:
+    """Number of the operation whose outcome the file holds, and salt of its journal.
+
+    One that only waits to be synced is included. The original is 0, and so is what an operation left of
+    which no record is kept.
+    """
+    with suppress(MissingFileError, JournalDamagedError):
+        if site.volume.stat(site.journal) is not None:
+            with closing(site.volume.open(site.journal)) as file:
+                journal = Journal.load(file)
+            if journal.progress.state is Standing.PLACED:
+                return int(journal.header["operation"]) if journal.plan["history"] else 0, journal.salt
+    number = site.latest()
+    return number, salt_at(site.volume, site.operation(number)) if number else 0
 
 
 def next_number(site: Site) -> int:
@@ -221,8 +239,11 @@ def _taken(block: Block, first: int, last: int, data: bytes) -> bytes:
     return b"".join([data[start - begin : start - begin + size] for start, size in spans])
 
 
-def retain(site: Site, count: int, size_bytes: int) -> None:
+def retain(site: Site, count: int, size_bytes: int, *, waiting: int = 0) -> None:
     """Forgets the oldest operations beyond ``count`` or ``size_bytes``; the newest is always kept.
+
+    Args:
+        waiting: how many there are beside those that are closed.
 
     With ``count`` 0 nothing is left beside the file: an operation that is not recorded breaks the chain
     from those before it, and from an index, to the file as it is.
@@ -234,7 +255,7 @@ def retain(site: Site, count: int, size_bytes: int) -> None:
         site.volume.remove(site.line_index)
         site.volume.remove(site.row_index)
     numbers = site.operations()
-    kept = min(count, _within(site, numbers, size_bytes))
+    kept = min(max(count - waiting, 0), _within(site, numbers, size_bytes))
     for old in numbers[: max(0, len(numbers) - kept)]:
         site.volume.remove(site.operation(old))
     if count == 0:

@@ -31,7 +31,7 @@ from insitu.core.records import (
 from insitu.core.spans import Span, ceil
 from insitu.engine.pools import PAYLOAD_BYTES, Covers, JournalPool, Repeat
 from insitu.engine.sealed import check_block, header_of, plan_of
-from insitu.errors import InternalError, JournalDamagedError
+from insitu.errors import InternalError, JournalDamagedError, MissingFileError
 from insitu.storage.base import File, Stat, Volume
 
 # Progress slots, written in turn. Two would do if a sync never failed; with four, a slot whose sync failed
@@ -286,6 +286,23 @@ class Journal:
             slot = unpack_slot(self.file.read(at, SLOT_BYTES), self.salt, at)
             if slot and slot.sequence > self._progress.sequence and _sound(slot, place):
                 self._progress = slot
+
+
+def salt_at(volume: Volume, path: str) -> int:
+    """Which operation's journal lies there; 0 where none does.
+
+    Numbers are used again once a history was dropped; salts are random.
+    """
+    if volume.stat(path) is None:
+        return 0
+    try:
+        file = volume.open(path)
+    except MissingFileError:
+        return 0
+    try:
+        return _preamble(file)[1]
+    finally:
+        file.close()
 
 
 def _preamble(file: File) -> tuple[bytes, int]:

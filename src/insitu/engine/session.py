@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from insitu.core.policy import Policy
 from insitu.core.protocols import Cancel
-from insitu.engine.history import next_number, state_before
+from insitu.engine.history import last, state_before
 from insitu.engine.lock import PAUSE_MAX_S, PAUSE_MIN_S, OutOfOrderError, Place, locked, place_of
 from insitu.engine.recover import pending, placed, recover
 from insitu.engine.site import Site
@@ -202,27 +202,28 @@ def _wait_for(site: Site, until: float) -> None:
 
 def _version(site: Site, file: File, version: int | None, wait_s: float) -> Snapshot | None:
     """The snapshot of a file, or of a version before; None where a commit came in between."""
-    now = generation(site, file)
+    number, salt = last(site)
+    now = Generation.of(file.stat(), number)
     # Asked for again when none is under way: one that was at the first look has left its last trace by then.
     if _half_done(site, file) or generation(site, file) != now or site.status().inode != now.inode:
         return None
-    if version is None or version == now.operation:
+    if version is None or version == number:
         state = (now.inode, now.size, now.mtime_ns)
-        return Snapshot(file, now, Trail(site, file, now.operation, state, now.operation, wait_s))
-    if not 0 <= version <= now.operation:
+        return Snapshot(file, now, Trail(site, file, number, state, number, wait_s, salt=salt))
+    if not 0 <= version <= number:
         raise UndoError(
             f"Operation {version} of {site.path} was never made.",
-            hint=f"The last one is {now.operation}; 0 is the original.",
+            hint=f"The last one is {number}; 0 is the original.",
             operation=version,
         )
     inode, size, mtime_ns = state = state_before(site, version + 1)
-    trail = Trail(site, file, version, state, now.operation, wait_s)
+    trail = Trail(site, file, version, state, number, wait_s)
     return Snapshot(file, Generation(inode, version, size, mtime_ns), trail)
 
 
 def generation(site: Site, file: File) -> Generation:
     """The generation of an open file, a commit that only waits to be synced included."""
-    return Generation.of(file.stat(), next_number(site) - 1 + pending(site))
+    return Generation.of(file.stat(), last(site)[0])
 
 
 def _reported(site: Site) -> RecoveryNeededError:

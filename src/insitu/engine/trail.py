@@ -27,7 +27,7 @@ from typing import Any, Final, NamedTuple
 
 from insitu.core.records import State as Standing
 from insitu.engine.history import TIME_UNKNOWN, State, after_of, operation
-from insitu.engine.journal import Journal
+from insitu.engine.journal import Journal, salt_at
 from insitu.engine.layers import Joined, Layer, Overwritten, over
 from insitu.engine.lock import PAUSE_MAX_S, PAUSE_MIN_S
 from insitu.engine.site import Site
@@ -67,6 +67,8 @@ class View(NamedTuple):
     """The last operation that is among the layers, or was when the snapshot was taken."""
     at: State
     """The state that operation left."""
+    salt: int = 0
+    """Of that operation's journal, for numbers are used again; 0 where it was not looked up."""
     layers: tuple[Layer, ...] = ()
     swapped: bool = False
     """Whether a rewrite put another file in the path's place: what is open here stays as it is."""
@@ -90,9 +92,12 @@ class Trail:
         at: the state it left.
         pinned: the latest operation when ``file`` was opened: those up to it may lie in other inodes.
         wait_s: how long a commit that is moving data is waited for.
+        salt: of the journal of that operation, where it is the latest.
     """
 
-    def __init__(self, site: Site, file: File, number: int, at: State, pinned: int, wait_s: float) -> None:
+    def __init__(
+        self, site: Site, file: File, number: int, at: State, pinned: int, wait_s: float, *, salt: int = 0
+    ) -> None:
         self._site = site
         self._file = file
         self._first = number + 1
@@ -101,7 +106,7 @@ class Trail:
         self._inode = file.stat().inode
         self._look = _looking(file)
         self._following = threading.Lock()
-        self.view = View(at[1:], False, number, at)
+        self.view = View(at[1:], False, number, at, salt)
         if pinned > number:
             self.view = self.followed(self.view)
 
@@ -136,15 +141,13 @@ class Trail:
         """Whether no operation has touched the file since ``view``, up to the end of this call."""
         # In this order: an operation that is no journal any more has its place in the history.
         journal = self._pending()
-        open_ones = 0
         if journal is not None:
             with closing(journal):
-                if view.through:
-                    return journal.salt == view.through
-                open_ones = int(self._is_placed(journal) and _number(journal) == view.number)
-                if not open_ones and not _harmless(journal):
+                if view.through or journal.salt == view.salt:
+                    return journal.salt in (view.through, view.salt)
+                if not _harmless(journal):
                     return False
-        return not view.through and self._site.latest() == view.number - open_ones
+        return not view.through and self._site.latest() == view.number and self._is_kept(view)
 
     def followed(self, view: View) -> View:
         """The trail as it is now, once ``view`` no longer holds.
@@ -179,11 +182,12 @@ class Trail:
         self._site.trusted(self._file.stat())
         journal = self._pending()
         try:
-            view = self.view = self._over_closed(view)
+            follows = journal is not None and _number(journal) == view.number + 1
+            view = self.view = self._over_closed(view, follows)
             if journal is not None and not view.swapped and not _harmless(journal):
                 number = _number(journal)
                 if self._is_placed(journal):
-                    if number == view.number + 1:
+                    if number == view.number + 1 and journal.salt != view.salt:
                         view = self.view = self._over(view, journal)
                         journal = None
                 elif number != view.number + 1 or journal.plan["planner"] != "overwrite":
@@ -210,13 +214,18 @@ class Trail:
         self.view = view._replace(seen=seen, settled=settled(seen[1], now_ns))
         return self.view
 
-    def _over_closed(self, view: View) -> View:
-        """The view with the operations closed since."""
+    def _over_closed(self, view: View, follows: bool) -> View:
+        """The view with the operations closed since.
+
+        Args:
+            follows: whether the one after it was pending, which tells where it comes from.
+        """
         numbers = self._site.operations()
         if view.layers and numbers[:1] > [self._first]:
             raise self._expired(self._first)
         further = [number for number in numbers if number > view.number]
-        if not further and self._forgotten(view.number):
+        # One that was there may be gone: a commit without undo drops the whole history.
+        if (view.number in numbers or not (further or follows)) and not self._is_kept(view):
             raise self._expired(view.number)
         for number in further:
             if view.swapped:
@@ -230,27 +239,36 @@ class Trail:
             view = self._over(view, journal)
         return view
 
-    def _forgotten(self, number: int) -> bool:
-        """Whether an operation that was there is gone: a commit without undo drops the whole history."""
+    def _is_kept(self, view: View) -> bool:
+        """Whether the last operation of a view is there: no other that got its number."""
+        if view.number == 0 or view.salt == 0:
+            return True
         site = self._site
-        for path in (site.operation(number), site.journal, site.operation(number)):
-            if number == 0 or site.volume.stat(path) is not None:
-                return False
-        return True
+        # In this order, for it may be closed between two looks.
+        paths = site.operation(view.number), site.journal, site.operation(view.number)
+        return any(salt_at(site.volume, path) == view.salt for path in paths)
 
     def _over(self, view: View, journal: Journal) -> View:
         """The view with one more operation, whose journal it takes over."""
         before, number = _before(journal), _number(journal)
         if number > self._pinned and (before[0] != self._inode or journal.plan["swaps"]):
             journal.close()
-            return view._replace(number=number, swapped=True)
+            return view._replace(number=number, salt=journal.salt, swapped=True)
         self._check_link(view, before)
         if len(view.layers) >= LAYERS_MAX:
             raise self._expired(number)
+        if not journal.plan["history"]:
+            # Closing it leaves no record: what follows counts from the original on again.
+            self._first, self._pinned, number = 1, 0, 0
         at = after_of(journal)
         # Threads may read by this view before anybody has looked at the file again.
         return view._replace(
-            seen=at[1:], settled=False, number=number, at=at, layers=over(view.layers, journal)
+            seen=at[1:],
+            settled=False,
+            number=number,
+            at=at,
+            salt=journal.salt,
+            layers=over(view.layers, journal),
         )
 
     def _check_link(self, view: View, before: State) -> None:

@@ -48,12 +48,13 @@ class Kind:
         self._unit_type = f"{'>' if encoding.endswith('be') else '<'}u{unit}"
 
     def line_ends(self, data: bytes) -> Mask:
-        """Which code units end lines."""
+        """Which code units end lines; one cut short does not."""
         import numpy as np
 
         kind = np.dtype(self._unit_type)
-        ends: Mask = np.frombuffer(data, kind, len(data) // kind.itemsize) == self.newline
-        return ends
+        whole, torn = divmod(len(data), kind.itemsize)
+        ends: Mask = np.frombuffer(data, kind, whole) == self.newline
+        return np.append(ends, False) if torn else ends
 
     def paths(self, offsets: list[int], data: bytes) -> list[tuple[str, ...]]:
         """The headings that some offsets stand under. Offsets come in order.

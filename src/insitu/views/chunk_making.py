@@ -14,6 +14,7 @@ from insitu.formats.chunk_groups import Starts
 from insitu.formats.chunk_measures import Count
 from insitu.formats.chunk_narrow import unit_of
 from insitu.formats.chunk_places import UNIT
+from insitu.formats.chunk_tape import Tape
 from insitu.views.chunk import Chunk
 from insitu.views.chunk_kinds import Kind
 from insitu.views.chunk_options import Budget
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 # Chunks are made from reads of about so many bytes, unless one of them is longer.
 _READ_BYTES: Final = 1 << 20
+
+# What has no whole code unit is measured as bytes that may be no text.
+_BYTES: Final = "ascii"
 
 # Makes a span of a pair, in a third of the time.
 _SPAN: Final = partial(tuple.__new__, Span)
@@ -55,6 +59,7 @@ class Maker:
         self._budget = budget
         self._kind = kind
         self._unit = unit_of(kind.encoding)
+        self._torn = source.size % self._unit
         self._number = 0
         self._line = 1
         # The headings of the last chunk, and what their hash makes of the hashes of chunks.
@@ -85,11 +90,20 @@ class Maker:
         if len(held.offsets):
             end = Starts(held.offsets, np.full(1, UNIT), np.full(1, total))
             last = self._between(held.then(end))
-            yield last._replace(stops=np.full(1, self._source.size))
-        elif self._source.size:
-            # Less than a code unit.
-            size = np.full(1, self._source.size)
-            yield _Bounds(size - size, size, size, np.full(1, False))
+            yield last._replace(stops=np.full(1, self._source.size - self._torn))
+        if self._torn:
+            yield self._last_of_torn()
+
+    def _last_of_torn(self) -> _Bounds:
+        """The bytes after the last whole code unit, which are no text: a chunk of their own."""
+        import numpy as np
+
+        stop = np.full(1, self._source.size)
+        data = self._reader.read(self._source.size - self._torn, self._torn)
+        stretch = Tape(_BYTES).feed(data, last=True)
+        measure = self._budget.measure
+        shares = measure.sizes(stretch).of(np.full(1, stretch.low), np.full(1, stretch.high))
+        return _Bounds(stop - self._torn, stop, -(-shares // measure.shares), np.full(1, False))
 
     def _between(self, starts: Starts) -> _Bounds:
         """What lies between neighbouring starts."""
@@ -166,7 +180,7 @@ class Maker:
             repeat(self._source),
             range(first, first + len(spans)),
             map(_SPAN, spans),
-            self._lines(data, (bounds.stops - low) // self._unit),
+            self._lines(data, -((low - bounds.stops) // self._unit)),
             repeat(None) if records is None else [records.numbers(*span) for span in spans],
             paths,
             bounds.sizes.tolist(),

@@ -172,3 +172,46 @@ def test_nothing_is_saved_of_an_older_version(path: Path) -> None:
     with insitu.open(path, at=0) as doc:
         assert len(doc.lines) == 3000
     assert local_volume().stat(Site.of(local_volume(), str(path)).line_index) is None
+
+
+def test_a_fast_commit_without_undo_is_read_on_once_others_made_it_durable(path: Path) -> None:
+    edit(path, EDITS[4])
+    with insitu.open(path, policy=insitu.Policy(durability="fast", history=0)) as doc:
+        doc[:5] = b"first"
+        doc.commit()
+        content = b"first" + path.read_bytes()[5:]
+        check(doc, content)
+        token = doc.generation.token
+        insitu.recover(path)
+        check(doc, content)
+        assert insitu.info(path)["generation"] == token
+        assert insitu.history(path) == []
+        edit(path, EDITS[0])
+        check(doc, content)
+        doc[20:22] = b"__"
+        assert doc.commit() is not None
+        assert path.read_bytes()[:25] == b"firstxxxxx" + content[10:20] + b"__" + content[22:25]
+
+
+def test_operations_that_got_the_number_of_a_dropped_one_are_told_apart(path: Path) -> None:
+    edit(path, ("overwrite", 0, 1, b"1"))
+    with insitu.open(path, "r") as doc:
+        edit(path, ("overwrite", 0, 1, b"2"), history=0)
+        edit(path, ("overwrite", 0, 1, b"3"))
+        assert [operation.number for operation in insitu.history(path)] == [1]
+        with pytest.raises(SnapshotExpiredError):
+            doc.read(0, 1)
+
+
+@pytest.mark.parametrize("history", [1, 2, 100])
+def test_a_fast_commit_belongs_to_the_history_at_once(path: Path, history: int) -> None:
+    for number in range(3):
+        edit(path, ("overwrite", 0, 1, b"%d" % number))
+    with insitu.open(path, policy=insitu.Policy(durability="fast", history=history)) as doc:
+        doc[:5] = b"first"
+        doc.commit()
+        kept = [4, 3, 2, 1][:history][::-1]
+        assert [operation.number for operation in insitu.history(path)] == kept
+        assert doc.generation.operation == 4
+        check(doc, path.read_bytes())
+    assert [operation.number for operation in insitu.history(path)] == kept
