@@ -13,6 +13,7 @@ import click
 from insitu.cli import interrupts
 from insitu.cli.failures import failed
 from insitu.cli.output import flush
+from insitu.scan.scratch import collect_rarely
 
 TOPICS: Final = {
     "Look": {
@@ -89,6 +90,7 @@ class Verbs(click.Group):
 
     def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> NoReturn:
         """Runs a command line and exits with its code: errors of every kind are rendered here only."""
+        collect_rarely()
         arguments = list(sys.argv[1:] if args is None else args)
         if instruction := os.environ.get(COMPLETION_VARIABLE):
             from click.shell_completion import shell_complete

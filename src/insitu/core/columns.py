@@ -161,9 +161,9 @@ class Window(NamedTuple):
 
     result: Span
     base: Span
-    starts: list[int]
-    stops: list[int]
-    news: list[int]
+    starts: Sequence[int]
+    stops: Sequence[int]
+    news: Sequence[int]
 
     def parts(self, places: int) -> Iterator[Window]:
         """Yields windows of at most so many splices, which are this one when joined."""
@@ -316,23 +316,30 @@ class Splices:
 
         Cost: memory for the splices in it; callers keep windows near a MiB.
         """
-        starts: list[int] = []
-        stops: list[int] = []
-        news: list[int] = []
+        starts: Sequence[int] = ()
+        stops: Sequence[int] = ()
+        news: Sequence[int] = ()
         first_at = last_end = 0
         for (block, results, block_stops), first, last in self._stretches(result):
             if not starts:
+                # Parts of columns, as nearly every window lies in one block.
                 first_at = results[first]
-            starts += block.starts[first:last]
-            stops += block_stops[first:last]
-            news[-1:] = block.news[first : last + 1]
+                starts, stops = block.starts[first:last], block_stops[first:last]
+                news = block.news[first : last + 1]
+            else:
+                starts = [*starts, *block.starts[first:last]]
+                stops = [*stops, *block_stops[first:last]]
+                news = [*news[:-1], *block.news[first : last + 1]]
             last_end = results[last - 1] + news[-1] - news[-2]
         if not starts:
             start = self.kept_after(result.start)
             return Window(result, Span(start, start + result.size), starts, stops, news)
         # The first and last splice may reach over the window's edges: their new bytes are cut to it.
-        news[0] += max(0, result.start - first_at)
-        news[-1] -= max(0, last_end - result.stop)
+        front, back = max(0, result.start - first_at), max(0, last_end - result.stop)
+        if front or back:
+            news = list(news)
+            news[0] += front
+            news[-1] -= back
         base = Span(starts[0] - max(0, first_at - result.start), stops[-1] + max(0, result.stop - last_end))
         return Window(result, base, starts, stops, news)
 

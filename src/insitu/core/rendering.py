@@ -85,7 +85,7 @@ def _parts(window: Window, pool: Pool, read_base: ReadBase) -> Parts:
     runs = _kept(window, read_base)
     new = Span(window.news[0], window.news[-1])
     unit = pool.unit(new)
-    if unit is not None and window.news == list(range(new.start, new.stop + 1, len(unit))):
+    if unit is not None and _repeats(window.news, len(unit)):
         return Parts(unit, runs)
     literals = memoryview(pool.read(new.start, new.size))
     parts: list[bytes | memoryview] = []
@@ -93,6 +93,12 @@ def _parts(window: Window, pool: Pool, read_base: ReadBase) -> Parts:
         parts += (run, literals[a - new.start : b - new.start])
     parts.append(runs[-1])
     return Parts(b"", parts)
+
+
+def _repeats(news: Sequence[int], size: int) -> bool:
+    """Whether every splice brings so many bytes."""
+    expected = range(news[0], news[-1] + 1, size)
+    return news == expected if isinstance(news, range) else list(news) == list(expected)
 
 
 def _kept(window: Window, read_base: ReadBase) -> list[bytes | memoryview]:

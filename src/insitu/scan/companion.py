@@ -22,7 +22,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO, Final, Generic, TypeVar
 
-from insitu.scan.scratch import keep_scratch
+from insitu.scan.scratch import collect_rarely, keep_scratch
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -143,6 +143,7 @@ def serve(modules: tuple[str, ...]) -> None:
     """What the process does: answers questions until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who started us is told, and ends us
     keep_scratch()
+    collect_rarely()
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as pipe, suppress(EOFError, BrokenPipeError):
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what is printed is no answer
         for module in modules:
