@@ -294,3 +294,10 @@ def test_memory_that_a_limit_denies_is_told_in_words(ten: Path) -> None:
     done = run_process("apply", ten, "-", stdin=bytes(100 << 20), preexec_fn=limited)
     assert is_refusal(done, 5)
     assert "memory" in done.err and ten.read_bytes() == TEN_LINES
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1"])
+def test_a_time_that_never_ends_is_refused(ten: Path, seconds: str) -> None:
+    before = ten.read_bytes()
+    assert is_refusal(run("insert", ten, "--end", "--text", "x", "--lock-timeout", seconds), 2)
+    assert ten.read_bytes() == before

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -242,3 +243,27 @@ def test_many_killed_commits_of_a_small_file_are_recovered(edit: str, small: Pat
 @pytest.mark.parametrize("command", COMMANDS)
 def test_many_killed_commands_are_recovered(command: str, small: Path) -> None:
     print(command, dict(kills((by_command, command), small, SMALL_KILLS["proof"], "proof")))
+
+
+CREATED = LINE * (SIZE // 4 // len(LINE))
+CREATIONS = 25
+
+
+def creating(path: Path) -> None:
+    """Makes a new file."""
+    insitu.create(path, CREATED)
+
+
+def test_a_killed_creation_leaves_all_of_the_file_or_nothing(tmp_path: Path) -> None:
+    path, chance = tmp_path / "new", random.Random("creation")
+    _, full_s = run(creating, path)
+    found: Counter[str] = Counter()
+    for _ in range(CREATIONS):
+        path.unlink(missing_ok=True)
+        run(creating, path, kill=lambda process: (time.sleep(full_s * chance.random()), process.kill()))
+        left = [name.name for name in tmp_path.iterdir()]
+        assert left in ([], ["new"]), left
+        if left:
+            assert path.read_bytes() == CREATED
+        found["made" if left else "killed"] += 1
+    assert found["killed"], "no kill landed in time"

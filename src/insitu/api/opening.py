@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Literal
 
 from insitu.core.pieces import Copy
@@ -12,7 +13,7 @@ from insitu.core.protocols import Cancel, Progress
 from insitu.core.spans import Span
 from insitu.document import Document
 from insitu.engine.site import FOLDER, Site
-from insitu.errors import RequestError, SpanError
+from insitu.errors import RequestError, SpanError, UnsupportedError
 from insitu.storage.base import SHARED
 from insitu.storage.local import local_volume
 
@@ -106,21 +107,39 @@ def follow(path: Path, **options: Any) -> Follower:
 def create(path: Path, data: bytes = b"") -> int:
     """Makes a new file with these contents, durably; returns its size.
 
+    Crash: all of it is there, or nothing; a part, where files have to have names from the beginning.
+
     Raises:
         ExistingFileError: there is one already; it is unchanged.
     """
     site = site_of(path, None)
-    file = site.volume.open(site.path, write=True, create=True, mode=SHARED)
-    try:
-        file.write(0, data)
-        file.sync()
-    except BaseException:
-        site.volume.remove(site.path)
-        raise
-    finally:
-        file.close()
+    vacant = site.volume.stat(site.path) is None
+    if not (vacant and _created_whole(site, data)):
+        _create(site, data)
     site.volume.sync_folder(site.folder)
     return len(data)
+
+
+def _created_whole(site: Site, data: bytes) -> bool:
+    """Makes a file that has no name before it is durable, so that a kill leaves nothing; False: it cannot."""
+    try:
+        with closing(site.volume.open_unnamed(site.path, SHARED)) as file:
+            file.write(0, data)
+            file.sync()
+            site.volume.give_name(file)
+    except UnsupportedError:
+        return False
+    return True
+
+
+def _create(site: Site, data: bytes) -> None:
+    with closing(site.volume.open(site.path, write=True, create=True, mode=SHARED)) as file:
+        try:
+            file.write(0, data)
+            file.sync()
+        except BaseException:
+            site.volume.remove(site.path)
+            raise
 
 
 def info(path: Path, *, policy: Policy | None = None) -> dict[str, Any]:

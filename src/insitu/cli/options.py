@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,11 +26,23 @@ UNLEASED: Final = ("proceed", "rewrite", "refuse")
 
 LOCK_TIMEOUT_S: Final = 30.0
 
+
+class Seconds(click.FloatRange):
+    """How long something may take: a number that ends some time."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number of seconds."""
+        seconds = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"{value} is no number of seconds.", param, ctx)
+        return seconds
+
+
 _JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of words.")
 _QUIET: Final = click.option("--quiet", "-q", is_flag=True, help="Print no messages.")
 _DRY_RUN: Final = click.option("--dry-run", is_flag=True, help="Show diff and plan; change nothing.")
 lock_timeout_option: Final = click.option(
-    "--lock-timeout", type=click.FloatRange(min=0), default=LOCK_TIMEOUT_S, show_default=True,
+    "--lock-timeout", type=Seconds(min=0), default=LOCK_TIMEOUT_S, show_default=True,
     metavar="S", help="How many seconds to wait for other writers.",
 )  # fmt: skip
 _POLICY: Final = (

@@ -53,16 +53,23 @@ class Pair(Generic[A]):
         windows: what is to be done.
         answer: does a window in this process; what it returns for one does not depend on the others.
         companion: does the same in another one; None: this process does all.
+        holds: asked when the companion has answered, whether what it looked at was what it should; if not,
+            the answer is dropped, and this process does all that is left.
 
     Cost: the results of at most four windows wait for their turn.
     """
 
     def __init__(
-        self, windows: list[Span], answer: Callable[[Span], A], companion: Companion[Span, A] | None
+        self,
+        windows: list[Span],
+        answer: Callable[[Span], A],
+        companion: Companion[Span, A] | None,
+        holds: Callable[[], bool] = lambda: True,
     ) -> None:
         self._windows = windows
         self._answer = answer
         self._companion = companion
+        self._holds = holds
         # Windows are taken in order, by either; of those the companion was asked, it answers the first first.
         self._taken = 0
         self._asked: deque[int] = deque()
@@ -124,9 +131,11 @@ class Pair(Generic[A]):
         """Takes what the companion has answered."""
         if self._companion is None:
             return
-        for answer in self._companion.answers(timeout_s):
+        answers = self._companion.answers(timeout_s)
+        right = not answers or self._holds()
+        for answer in answers if right else ():
             self._ready[self._asked.popleft()] = answer
-        if self._companion.ended:
+        if self._companion.ended or not right:
             self._part()
 
     def _part(self) -> None:

@@ -248,6 +248,24 @@ class Volume(Protocol):
         """
         ...
 
+    def open_unnamed(self, path: str, mode: int = PRIVATE) -> File:
+        """Makes a file that is to have this path, and vanishes with its last descriptor unless it gets it.
+
+        Raises:
+            UnsupportedError: there are no files without a name here.
+            MissingFileError, AccessError, FileKindError: as ``open``.
+        """
+        ...
+
+    def give_name(self, file: File) -> None:
+        """Has an unnamed file appear under its path; durable after ``sync_folder`` of its folder.
+
+        Raises:
+            ExistingFileError: something is there by now, and stays.
+            UnsupportedError: it cannot be named here.
+        """
+        ...
+
     def queue(self, path: str) -> Queue:
         """The queue for the lock of a file; where none can be kept, one in which everybody is first."""
         ...

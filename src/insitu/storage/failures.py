@@ -128,6 +128,11 @@ def folder_failure(error: OSError | ValueError, action: str, path: str) -> Insit
     return failure(error, action, path)
 
 
+def unnamed_unsupported(path: str) -> UnsupportedError:
+    """The error where files have to have a name from the beginning."""
+    return UnsupportedError(f"cannot make {path!r} before it has a name: there are no such files", path=path)
+
+
 def special(mode: int, path: str) -> FileKindError:
     """The error for a path that names no regular file."""
     kind = next((name for test, name in _KINDS if test(mode)), "not a regular file")

@@ -12,17 +12,32 @@ from insitu.core.facts import Facts
 from insitu.core.spans import Span, ceil, floor
 from insitu.errors import FileKindError, InsituError
 from insitu.storage import linux_calls as calls
-from insitu.storage.base import File, Lease, NoQueue, Queue
+from insitu.storage.base import PRIVATE, File, Lease, NoQueue, Queue
 from insitu.storage.descriptor import PortableFile, tried
-from insitu.storage.failures import DENIED, UNBRIDGED, UNKNOWN, failure, folder_failure
+from insitu.storage.failures import (
+    DENIED,
+    UNBRIDGED,
+    UNKNOWN,
+    failure,
+    folder_failure,
+    unnamed_unsupported,
+)
 from insitu.storage.linux_facts import MARK, facts_under, pseudo_name
 from insitu.storage.linux_queue import FolderQueue
-from insitu.storage.portable import PortableVolume
+from insitu.storage.portable import PortableVolume, above_standard
 
 _ACL: Final = "system.posix_acl_access"
 
 # What flock answers when somebody else holds the lock; some network file systems say EACCES.
 _HELD: Final = {errno.EWOULDBLOCK, errno.EACCES}
+
+# How the kernel shows a process the files that it has open. Source: proc(5), and open(2) on O_TMPFILE.
+_DESCRIPTORS: Final = "/proc/self/fd"
+_FOLDER: Final = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+_UNNAMED: Final = os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC
+
+# What kernels and file systems without unnamed files answer: older ones take them for a folder to write to.
+_NO_UNNAMED: Final = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS}
 
 _COPY_CALL_BYTES: Final = 1 << 30  # below the kernel's limit of 2 GiB less a page; a whole number of blocks
 
@@ -226,6 +241,32 @@ class LinuxVolume(PortableVolume):
 
     def __init__(self) -> None:
         self._boot_id = ""
+
+    def open_unnamed(self, path: str, mode: int = PRIVATE) -> PortableFile:
+        """Makes a file that is to have this path, and vanishes with its last descriptor unless it gets it."""
+        if not os.path.isdir(_DESCRIPTORS):
+            raise unnamed_unsupported(path)
+        try:
+            descriptor = self._opened(os.path.dirname(path), _UNNAMED, mode)
+        except (OSError, ValueError) as error:
+            if getattr(error, "errno", 0) in _NO_UNNAMED:
+                raise unnamed_unsupported(path) from error
+            raise failure(error, "create", path) from error
+        return self.file(path, above_standard(descriptor))
+
+    def give_name(self, file: File) -> None:
+        """Has an unnamed file appear under its path; durable after ``sync_folder`` of its folder."""
+        try:
+            with self._entry(file.path) as (folder, name):
+                at = os.open(os.path.dirname(name), _FOLDER) if folder is None else folder
+                try:
+                    # Only with a descriptor of the folder is the kernel's link followed (linkat, not link).
+                    os.link(f"{_DESCRIPTORS}/{file.fileno()}", os.path.basename(name), dst_dir_fd=at)
+                finally:
+                    if folder is None:
+                        os.close(at)
+        except (OSError, ValueError) as error:
+            raise failure(error, "create", file.path) from error
 
     def queue(self, path: str) -> Queue:
         """The queue for the lock of a file; where its folder cannot be opened, everybody is first."""

@@ -23,6 +23,7 @@ from insitu.errors import (
     UnsupportedError,
 )
 from insitu.storage.base import PRIVATE, Buffer, Entry, File, Identity, Lease, NoQueue, Stat
+from insitu.storage.failures import unnamed_unsupported
 
 ABLE: Final = Facts(
     filesystem="memory", clone=True, ranges=True, punch=True, reserve=True, kernel_copy=True, marks=True
@@ -293,6 +294,14 @@ class MemoryVolume:
         elif path not in self._files:
             raise MissingFileError(f"cannot open {path!r}: there is no such file", path=path)
         return MemoryFile(self, path, self._files[path], write or create)
+
+    def open_unnamed(self, path: str, mode: int = PRIVATE) -> File:
+        """There are none."""
+        raise unnamed_unsupported(path)
+
+    def give_name(self, file: File) -> None:
+        """There are none to be named."""
+        raise unnamed_unsupported(file.path)
 
     def queue(self, path: str) -> NoQueue:
         """None is kept: everybody is first."""

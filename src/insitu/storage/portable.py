@@ -15,9 +15,16 @@ from typing import Any, Final
 
 from insitu.core.facts import Facts
 from insitu.errors import FileKindError
-from insitu.storage.base import PRIVATE, Entry, EntryKind, NoQueue, Queue, Stat
+from insitu.storage.base import PRIVATE, Entry, EntryKind, File, NoQueue, Queue, Stat
 from insitu.storage.descriptor import PortableFile, stat_of
-from insitu.storage.failures import DENIED, failure, folder_failure, special, sync_failure
+from insitu.storage.failures import (
+    DENIED,
+    failure,
+    folder_failure,
+    special,
+    sync_failure,
+    unnamed_unsupported,
+)
 
 __all__ = ["PortableFile", "PortableVolume"]
 
@@ -57,8 +64,7 @@ class PortableVolume:
             self._look_first(path)
         try:
             descriptor = self._opened_at_last(path, flags, mode)
-            if descriptor <= _LAST_STANDARD:
-                descriptor = _above_standard(descriptor)
+            descriptor = above_standard(descriptor)
         except (OSError, ValueError) as error:
             raise failure(error, "create" if create else "open", path) from error
         try:
@@ -79,6 +85,14 @@ class PortableVolume:
                 if time.monotonic() >= until:
                     raise
             time.sleep(_LEASE_PAUSE_S)
+
+    def open_unnamed(self, path: str, mode: int = PRIVATE) -> PortableFile:
+        """There are none."""
+        raise unnamed_unsupported(path)
+
+    def give_name(self, file: File) -> None:
+        """There are none to be named."""
+        raise unnamed_unsupported(file.path)
 
     def queue(self, path: str) -> Queue:
         """None is kept: everybody is first."""
@@ -284,7 +298,7 @@ def _kind(entry: os.DirEntry[str]) -> EntryKind:
         return "other"
 
 
-def _above_standard(descriptor: int) -> int:
+def above_standard(descriptor: int) -> int:
     """A descriptor above 2: a stray print to a closed standard stream must not land in a user's file."""
     low = [descriptor]
     while low[-1] <= _LAST_STANDARD:

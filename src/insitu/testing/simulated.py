@@ -34,6 +34,7 @@ from insitu.errors import (
 )
 from insitu.storage import base
 from insitu.storage.base import PRIVATE, NoQueue, Stat
+from insitu.storage.failures import unnamed_unsupported
 from insitu.testing.simulated_file import SimulatedFile
 from insitu.testing.simulated_inode import FrozenInode, Inode, Partial
 from insitu.testing.simulated_media import Geometry, Image, Owner
@@ -270,6 +271,14 @@ class SimulatedVolume:
             if number in self.leases:
                 raise LockedError(f"There is a lease on {path}.")
         return SimulatedFile(self, self.inode(number), path, write or create)
+
+    def open_unnamed(self, path: str, mode: int = PRIVATE) -> SimulatedFile:
+        """There are none."""
+        raise unnamed_unsupported(path)
+
+    def give_name(self, file: base.File) -> None:
+        """There are none to be named."""
+        raise unnamed_unsupported(file.path)
 
     def queue(self, path: str) -> NoQueue:
         """None is kept: everybody is first."""

@@ -215,6 +215,30 @@ class StorageContract(LockingContract):
         file = volume.open(f"{folder}/given", create=True, mode=0o640)
         assert modes.S_IMODE(file.stat().mode) == 0o640
 
+    def test_an_unnamed_file_appears_whole_or_not_at_all(self, volume: Volume, folder: str) -> None:
+        path = f"{folder}/whole"
+        try:
+            file, lost = volume.open_unnamed(path, 0o640), volume.open_unnamed(f"{folder}/lost")
+        except UnsupportedError:
+            return  # files have their names from the beginning here
+        before = volume.names(folder)
+        file.write(0, b"all of it")
+        file.sync()
+        assert volume.names(folder) == before
+        volume.give_name(file)
+        volume.sync_folder(folder)
+        assert volume.names(folder) == sorted([*before, "whole"])
+        assert volume.open(path).read(0, 99) == b"all of it"
+        assert (modes.S_IMODE(file.stat().mode), file.stat().links) == (0o640, 1)
+        late = volume.open_unnamed(path)
+        with pytest.raises(ExistingFileError):
+            volume.give_name(late)
+        for unnamed in (late, lost):
+            unnamed.close()
+        with pytest.raises(MissingFileError):
+            volume.open_unnamed(f"{folder}/missing/file")
+        assert volume.names(folder) == sorted([*before, "whole"])
+
     def test_opening_what_is_no_file_says_what_it_is(self, volume: Volume, folder: str) -> None:
         with pytest.raises(MissingFileError):
             volume.open(folder + "/missing", write=True)

@@ -130,14 +130,14 @@ class _Start(Generic[T]):
 class Beside:
     """A companion for one scan, if one pays and is right; ``beside`` makes it and ends it.
 
-    Only where nobody else can commit: it reads the file itself, and sees what it holds at that moment.
+    It reads the file itself, and sees what it holds at that moment: so only of a content that the file holds.
 
     Args:
         module: where the work is written that it will be asked for.
     """
 
     def __init__(self, reader: Reader, module: str) -> None:
-        self._pays = isinstance(reader, Snapshot) and reader.settled and pays(reader.size)
+        self._pays = pays(reader.size) and _held(reader)
         self._modules = "numpy", module, local_volume.__module__
         self._companion: Companion[Span, Attempt[Any]] | None = None
 
@@ -151,6 +151,13 @@ class Beside:
         """Ends it, if it has started."""
         if self._companion is not None:
             self._companion.end()
+
+
+def _held(reader: Reader) -> bool:
+    """Whether the file has held what a reader shows all the time, for another process to read."""
+    if not isinstance(reader, Snapshot) or reader.settled:
+        return isinstance(reader, Snapshot)
+    return reader.generation.same_contents(reader.file.stat()) and reader.undisturbed
 
 
 @contextmanager
@@ -175,12 +182,14 @@ def scan_paired(
     span: Span,
     progress: Progress | None = None,
     cancel: Cancel | None = None,
+    numbered: Callable[[T, int], T] | None = None,
 ) -> Iterator[T]:
     """Does the work with all data rows, batch by batch, and yields the results in file order.
 
     Args:
         companion: from ``Beside``; None: this process does all.
         span: the data rows.
+        numbered: makes a result that holds numbers of rows hold those behind so many others.
         progress: called a few times a second and at the end.
         cancel: asked between windows.
 
@@ -197,10 +206,11 @@ def scan_paired(
     worker = _Worker(work, reader)
     begun = Begun(START, 0)
     reported = time.monotonic()
-    pair = Pair(windows_of(span, work.window_bytes), worker.attempt, companion)
+    pair = Pair(windows_of(span, work.window_bytes), worker.attempt, companion, lambda: _held(reader))
     for window, attempt in pair.answers(cancel):
         if attempt.begun == begun.state and attempt.results is not None:
-            yield from attempt.results
+            results = attempt.results
+            yield from results if numbered is None else (numbered(one, begun.rows) for one in results)
             begun = Begun(attempt.left, begun.rows + attempt.rows)
         else:
             yield from worker.exactly(window, begun)

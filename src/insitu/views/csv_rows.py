@@ -58,6 +58,11 @@ class Tabled(Indexed, Protocol):
         """The codec of its text."""
         ...
 
+    @property
+    def changed(self) -> bool:
+        """Whether anything is pending."""
+        ...
+
     def replace_span(self, span: Span, data: bytes) -> None:
         """Replaces a span of the current content, as one pending edit."""
         ...
@@ -133,7 +138,9 @@ class CsvRows:
     @property
     def source(self) -> Source:
         """What conditions and mass edits of the current content read, and the index of its rows if kept."""
-        return Source(self._document, self._document.text, self._document.path, self._kept_rows)
+        document = self._document
+        reader = document if document.changed else document.base
+        return Source(reader, document.text, document.path, self._kept_rows)
 
     def index(self, progress: Progress | None = None, cancel: Cancel | None = None) -> RowIndex:
         """The index of the rows, the header included; made if it is not there yet."""

@@ -13,7 +13,7 @@ from insitu.formats.conditions import Condition, column_index
 from insitu.formats.csv_scan import Rows, split_rows
 from insitu.formats.csv_sieve import Sieve
 from insitu.views.csv_indexed import indexed_rows
-from insitu.views.csv_pair import Beside, RowWork, scan_paired
+from insitu.views.csv_pair import Beside, RowWork, beside, scan_paired
 from insitu.views.csv_scan import scan_rows
 from insitu.views.csv_window import data_start, row_end
 from insitu.views.streaming import Source
@@ -38,6 +38,10 @@ class Matches(NamedTuple):
     """Where they are in the file, line ends included."""
     data: bytes
     """What is written there, one row behind the other."""
+
+    def behind(self, rows: int) -> Matches:
+        """The same with so many more data rows before them."""
+        return self._replace(numbers=self.numbers + rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +109,14 @@ class Selection:
         work: Callable[[Rows], T],
         progress: Progress | None,
         cancel: Cancel | None,
+        numbered: Callable[[T, int], T] | None = None,
     ) -> Iterator[T]:
         """As ``scan``, with a companion if one pays.
 
         Args:
             other: from ``csv_pair.beside``.
             work: as in ``csv_pair.RowWork``; can be pickled.
+            numbered: as in ``csv_pair.scan_paired``.
         """
         wanted = tuple(dict.fromkeys((*self.columns, *columns)))
         passed = indexed_rows(source, dialect, wanted, work, self.sieve, progress, cancel)
@@ -122,7 +128,7 @@ class Selection:
         row_work = RowWork(dialect, wanted, self.sieve, work)
         reader = source.reader
         span = Span(data_start(reader, dialect), reader.size)
-        return scan_paired(reader, companion, row_work, span, progress, cancel)
+        return scan_paired(reader, companion, row_work, span, progress, cancel, numbered)
 
     def chosen(self, rows: Rows) -> Column:
         """Which of these rows the condition is true of."""
@@ -181,25 +187,18 @@ def matching(
 
     Cost: one read, up to the last row wanted; memory for some windows.
     """
-    if limit is not None and limit <= 0:
+    if limit is not None:
+        yield from _first(limit, source, dialect, where, null_empty, progress, cancel)
         return
-    selection = Selection.of(source, dialect, where, null_empty=null_empty)
-
-    def work(rows: Rows) -> Matches:
-        return _written(rows, selection.chosen(rows))
-
-    left = limit
-    passed = selection.scan(source, dialect, (), work, progress, cancel)
-    for matches in passed:
-        if left is not None and len(matches.numbers) >= left:
-            size = int((matches.stops - matches.starts)[:left].sum())
-            numbers, starts, stops, data = matches
-            yield Matches(numbers[:left], starts[:left], stops[:left], data[:size])
-            return
-        if left is not None:
-            left -= len(matches.numbers)
-        if len(matches.numbers):
-            yield matches
+    with beside(source, dialect, __name__) as other:
+        selection = Selection.of(source, dialect, where, null_empty=null_empty)
+        work = _Writing(selection)
+        passed = selection.scan_beside(
+            other, source, dialect, (), work, progress, cancel, numbered=Matches.behind
+        )
+        for matches in passed:
+            if len(matches.numbers):
+                yield matches
 
 
 def count(
@@ -212,21 +211,60 @@ def count(
     cancel: Cancel | None = None,
 ) -> int:
     """How many data rows a condition is true of. Arguments, errors and cost as ``matching``."""
+    with beside(source, dialect, __name__) as other:
+        selection = Selection.of(source, dialect, where, null_empty=null_empty)
+        work = _Counting(selection)
+        return sum(selection.scan_beside(other, source, dialect, (), work, progress, cancel))
+
+
+@dataclass(frozen=True, slots=True)
+class _Counting:
+    """Counts the chosen rows."""
+
+    selection: Selection
+
+    def __call__(self, rows: Rows) -> int:
+        return len(self.selection.chosen(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """Hands the chosen rows out with the bytes they are written in."""
+
+    selection: Selection
+
+    def __call__(self, rows: Rows) -> Matches:
+        chosen = self.selection.chosen(rows)
+        starts, stops = rows.starts[chosen], rows.ends[chosen]
+        view = rows.data.data
+        runs = merged(starts, stops)
+        data = b"".join(view[start:stop] for start, stop in zip(*(run.tolist() for run in runs), strict=True))
+        return Matches(rows.in_file(chosen), starts + rows.offset, stops + rows.offset, data)
+
+
+def _first(
+    limit: int,
+    source: Source,
+    dialect: Dialect,
+    where: str | None,
+    null_empty: bool,
+    progress: Progress | None,
+    cancel: Cancel | None,
+) -> Iterator[Matches]:
+    """As ``matching``, up to so many rows: most often they are found before another process has started."""
+    left = limit
+    if left <= 0:
+        return
     selection = Selection.of(source, dialect, where, null_empty=null_empty)
-
-    def work(rows: Rows) -> int:
-        return len(selection.chosen(rows))
-
-    return sum(selection.scan(source, dialect, (), work, progress, cancel))
-
-
-def _written(rows: Rows, chosen: Column) -> Matches:
-    """Some rows with the bytes they are written in."""
-    starts, stops = rows.starts[chosen], rows.ends[chosen]
-    view = rows.data.data
-    runs = merged(starts, stops)
-    data = b"".join(view[start:stop] for start, stop in zip(*(run.tolist() for run in runs), strict=True))
-    return Matches(rows.in_file(chosen), starts + rows.offset, stops + rows.offset, data)
+    for matches in selection.scan(source, dialect, (), _Writing(selection), progress, cancel):
+        if len(matches.numbers) >= left:
+            size = int((matches.stops - matches.starts)[:left].sum())
+            numbers, starts, stops, data = matches
+            yield Matches(numbers[:left], starts[:left], stops[:left], data[:size])
+            return
+        left -= len(matches.numbers)
+        if len(matches.numbers):
+            yield matches
 
 
 def merged(starts: Column, stops: Column) -> tuple[Column, Column]:

@@ -24,6 +24,14 @@ class JoinedVolume:
         """Opens a regular file; ``create`` demands that there is none yet."""
         return self._of(path).open(path, write=write, create=create, mode=mode)
 
+    def open_unnamed(self, path: str, mode: int = PRIVATE) -> File:
+        """Makes a file that is to have this path."""
+        return self._of(path).open_unnamed(path, mode)
+
+    def give_name(self, file: File) -> None:
+        """Has an unnamed file appear under its path."""
+        self._of(file.path).give_name(file)
+
     def queue(self, path: str) -> Queue:
         """The queue for the lock of a file."""
         return self._of(path).queue(path)

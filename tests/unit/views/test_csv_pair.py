@@ -23,6 +23,7 @@ from insitu.scan.companion import Companion
 from insitu.views.csv_mass import CsvDelete, CsvUpdate
 from insitu.views.csv_pair import RowWork, scan_paired
 from insitu.views.csv_scan import scan_rows
+from insitu.views.csv_selection import count, matching
 from insitu.views.csv_window import data_start
 from insitu.views.streaming import MassEdit, Source
 from insitu.views.text import Encoding
@@ -242,3 +243,40 @@ def test_a_disturbed_snapshot_says_so(tmp_path: Path) -> None:
         assert not doc.base.undisturbed
         assert doc[:] == b"0x23456789"
         assert not doc.base.undisturbed
+
+
+WHERE = "status = 'pending' and value > 1000"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("disturbed", [False, True])
+def test_two_processes_find_the_rows_that_one_finds(
+    tmp_path: Path, disturbed: bool, request: pytest.FixtureRequest
+) -> None:
+    path = tmp_path / "f.csv"
+    path.write_bytes(rows())
+    insitu.write(path, 0, 2, b"id")  # so that there is a history
+    with insitu.open(path, "r") as doc:
+        source, dialect = doc.csv().source, Dialect()
+        expected = [found._asdict() for found in matching(source, dialect, WHERE)]
+        answered = request.getfixturevalue("paired")
+        commits: list[int] = []
+
+        def commit(done: int, size: int) -> None:
+            if disturbed and not commits:
+                receipt = insitu.write(path, len(rows()) - 5, len(rows()) - 1, b'"\n"\n')
+                commits.append(receipt.operation)
+
+        assert count(source, dialect, WHERE) == sum(len(found["numbers"]) for found in expected) > 0
+        answers = sum(answered)
+        found = [one._asdict() for one in matching(source, dialect, WHERE, progress=commit)]
+        for name in ("numbers", "starts", "stops"):
+            assert joined(found, name) == joined(expected, name)
+        assert b"".join(one["data"] for one in found) == b"".join(one["data"] for one in expected)
+        assert answers > 5 and sum(answered) > answers
+        assert bool(commits) == disturbed and not companions()
+        assert count(source, dialect, WHERE) == len(joined(expected, "numbers"))
+
+
+def joined(found: list[dict[str, Any]], name: str) -> list[int]:
+    return [number for one in found for number in one[name].tolist()]

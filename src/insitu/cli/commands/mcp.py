@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from insitu.cli.interrupts import SIGNAL_EXIT
-from insitu.cli.options import verb
+from insitu.cli.options import Seconds, verb
 from insitu.cli.output import write_line
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Address(click.ParamType[tuple[str, int]]):
 @click.option("--audit-contents", is_flag=True, help="Record the texts of calls, too; secrets are taken out.")
 @click.option(
     "--max-seconds",
-    type=click.FloatRange(min=0.1),
+    type=Seconds(min=0.1),
     default=20.0,
     show_default=True,
     metavar="S",
@@ -123,7 +123,7 @@ class Address(click.ParamType[tuple[str, int]]):
 )
 @click.option(
     "--lock-timeout",
-    type=click.FloatRange(min=0),
+    type=Seconds(min=0),
     default=10.0,
     show_default=True,
     metavar="S",
