@@ -122,13 +122,15 @@ class Selection:
         passed = indexed_rows(source, dialect, wanted, work, self.sieve, progress, cancel)
         if passed is not None:
             return passed
+        reader = source.reader
+        start = data_start(reader, dialect)
         companion = other.companion()
         if companion is None:
-            return self.scan(source, dialect, columns, work, progress, cancel)
+            return scan_rows(
+                source, dialect, wanted, work, start=start, sieve=self.sieve, progress=progress, cancel=cancel
+            )
         row_work = RowWork(dialect, wanted, self.sieve, work)
-        reader = source.reader
-        span = Span(data_start(reader, dialect), reader.size)
-        return scan_paired(reader, companion, row_work, span, progress, cancel, numbered)
+        return scan_paired(reader, companion, row_work, Span(start, reader.size), progress, cancel, numbered)
 
     def chosen(self, rows: Rows) -> Column:
         """Which of these rows the condition is true of."""
