@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -113,3 +114,31 @@ def test_what_is_no_command_is_refused_and_on_record(tmp_path: Path, arguments: 
         assert log.head().records == 1
         bench.workspace.call("file_search", {"pattern": "\ud800"})
         assert log.head().records == 2
+
+
+def test_answers_name_no_tool_that_the_host_lacks(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "file_read.py").write_text("".join(f"{number} file_read lines\n" for number in range(5_000)))
+    for number in range(300):
+        (tmp_path / f"{number}.txt").touch()
+    uses: list[dict[str, Any]] = [
+        {"command": "view", "path": "file_read.py"},
+        {"command": "view", "path": "."},
+        {"command": "view", "path": "missing"},
+        {"command": "view", "path": "file_read.py", "view_range": [6_000, 6_001]},
+        {"command": "str_replace", "path": "file_read.py", "old_str": "lines", "new_str": "rows"},
+        {"command": "str_replace", "path": "file_read.py", "old_str": "17  file_read lines", "new_str": "x"},
+        {"command": "str_replace", "path": "file_read.py", "old_str": "nothing like it", "new_str": "x"},
+        {"command": "str_replace", "path": "file_read.py", "old_str": "4999 ", "new_str": "last "},
+        {"command": "insert", "path": "file_read.py", "insert_line": 9_000, "insert_text": "x"},
+        {"command": "create", "path": "file_read.py", "file_text": "x"},
+    ]
+    said = []
+    for arguments in uses:
+        lines = editor_tool.run(workspace, arguments).text.split("\n")
+        said += [line for line in (lines[0], lines[-1]) if not line.startswith("{")]
+    named = re.compile(r"\bfile_(?!read\.py|read lines)\w+")
+    assert [line for line in said if named.search(line)] == []
+    assert any(
+        re.search(r'go on with view path="file_read\.py" view_range=\[\d+, -1\]', line) for line in said
+    )
+    assert "Its last lines: view_range=[4991, 5000]." in " ".join(said)

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from insitu.errors import ArgumentsError, FileKindError
 from insitu.workspace.arguments import malformed, unknown
 from insitu.workspace.call import Call
+from insitu.workspace.editor_words import in_words_of_the_editor
 from insitu.workspace.workspace import Answer, Workspace
 
 NAME: Final = "str_replace_based_edit_tool"
@@ -60,8 +61,8 @@ def run(workspace: Workspace, arguments: Mapping[str, Any], call: Call | None = 
     answer = workspace.call(tool, given, call)
     if tool == "file_read" and answer.refused is not None and answer.refused.code == FileKindError.code:
         listed = workspace.call("file_list", {"path": given.get("path"), "depth": _FOLDER_DEPTH}, call)
-        return answer if listed.refused is not None else listed
-    return answer
+        answer = answer if listed.refused is not None else listed
+    return answer._replace(text=in_words_of_the_editor(answer.text))
 
 
 def _call_of(arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
