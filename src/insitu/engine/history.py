@@ -34,6 +34,9 @@ _VECTOR_GROUP_SPLICES = 1 << 8
 LARGE_BYTES = 1 << 20
 WEIGHED_EVERY = 16
 
+# Of an open journal: the file holds the outcome; it waits to be synced, or for its place in the history.
+_MADE = frozenset({Standing.PLACED, Standing.CLOSED})
+
 State = tuple[int, int, int]
 """Inode, size and mtime of a file at one moment."""
 
@@ -65,7 +68,7 @@ def operations(site: Site) -> list[Operation]:
     numbers = site.operations()
     held, _ = last(site)
     for number in numbers if held in (0, *numbers) else [*numbers, held]:
-        with opened(site, number) as journal:
+        with suppress(UndoError), opened(site, number) as journal:  # it may be forgotten meanwhile
             found.append(_operation(journal))
     return found
 
@@ -80,7 +83,7 @@ def last(site: Site) -> tuple[int, int]:
         if site.volume.stat(site.journal) is not None:
             with closing(site.volume.open(site.journal)) as file:
                 journal = Journal.load(file)
-            if journal.progress.state is Standing.PLACED:
+            if journal.progress.state in _MADE:
                 return int(journal.header["operation"]) if journal.plan["history"] else 0, journal.salt
     number = site.latest()
     return number, salt_at(site.volume, site.operation(number)) if number else 0
@@ -134,7 +137,7 @@ def operation(site: Site, number: int) -> Journal:
 
 def _stands(journal: Journal, number: int) -> bool:
     """Whether an open journal is that of operation ``number``, and in place."""
-    return journal.header["operation"] == number and journal.progress.state is Standing.PLACED
+    return journal.header["operation"] == number and journal.progress.state in _MADE
 
 
 def _operation(journal: Journal) -> Operation:

@@ -228,13 +228,14 @@ class StorageContract(LockingContract):
         volume.give_name(file)
         volume.sync_folder(folder)
         assert volume.names(folder) == sorted([*before, "whole"])
-        assert volume.open(path).read(0, 99) == b"all of it"
+        found = volume.open(path)
+        assert found.read(0, 99) == b"all of it"
         assert (modes.S_IMODE(file.stat().mode), file.stat().links) == (0o640, 1)
         late = volume.open_unnamed(path)
         with pytest.raises(ExistingFileError):
             volume.give_name(late)
-        for unnamed in (late, lost):
-            unnamed.close()
+        for opened in (late, lost, file, found):
+            opened.close()
         with pytest.raises(MissingFileError):
             volume.open_unnamed(f"{folder}/missing/file")
         assert volume.names(folder) == sorted([*before, "whole"])

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
 from insitu.core.columns import Splices, block_of
 from insitu.core.patch import Patch, Splice
 from insitu.core.pieces import Literal
 from insitu.core.policy import Policy
+from insitu.core.records import State
 from insitu.core.spans import Span
 from insitu.engine import history, undo
 from insitu.engine.commit import Commit
+from insitu.engine.journal import Journal
 from insitu.engine.receipt import Receipt
 from insitu.engine.session import generation, snapshot, writing
 from insitu.engine.site import Site
@@ -190,3 +194,16 @@ def test_a_generation_has_a_token_that_names_it() -> None:
     assert Generation.parse(generation.token) == generation
     for text in ("", "7", "7-7b-x-y", generation.token + "0-", "07" + generation.token[1:]):
         assert Generation.parse(text) != generation
+
+
+@pytest.mark.parametrize("state", [State.PLACED, State.CLOSED])
+def test_an_operation_is_found_before_its_journal_is_history(site: Site, state: State) -> None:
+    edit(site, 0, 1, b"a")
+    edit(site, 1, 2, b"b", Policy(durability="fast"))
+    with closing(Journal.load(site.volume.open(site.journal, write=True))) as journal:
+        journal.note(state, 0, after=site.status())
+    assert history.last(site)[0] == 2
+    assert [entry.number for entry in history.operations(site)] == [1, 2]
+    with history.opened(site, 2) as found:
+        assert found.header["operation"] == 2
+    assert history.state_before(site, 2)[1] == len(BASE)
