@@ -90,7 +90,6 @@ class Verbs(click.Group):
 
     def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> NoReturn:
         """Runs a command line and exits with its code: errors of every kind are rendered here only."""
-        collect_rarely()
         arguments = list(sys.argv[1:] if args is None else args)
         if instruction := os.environ.get(COMPLETION_VARIABLE):
             from click.shell_completion import shell_complete
@@ -126,11 +125,13 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """The entry point of the installed command."""
+    collect_rarely()
     cli.main()
 
 
 def serve() -> NoReturn:
     """The entry point of ``insitu-mcp``, which launchers of MCP servers start: ``insitu mcp`` by itself."""
+    collect_rarely()
     cli.main(["mcp", *sys.argv[1:]])
 
 

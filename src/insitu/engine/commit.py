@@ -21,7 +21,7 @@ from insitu.core.protocols import Cancel, Progress
 from insitu.core.records import State
 from insitu.core.spans import Span
 from insitu.engine.execute import Executor
-from insitu.engine.history import next_number, replaced, retain
+from insitu.engine.history import last, next_number, replaced, retain
 from insitu.engine.journal import Journal
 from insitu.engine.lease import Lease
 from insitu.engine.medium import blaming_the_medium
@@ -73,13 +73,14 @@ class Commit:
         self._keep = keep
         self._before = self._seen = target.stat()
         self._lease = Lease(target)
-        self.number = next_number(site)
+        self.number, follows = next_number(site), last(site)[1]
         self.padding_bytes = 0
         header = {
             "version": 1,
             "operation": self.number,
             "kind": kind,
             "of": of,
+            "follows": follows,
             "identity": target.identity(),
             "before": {
                 "size": self._before.size,
@@ -180,7 +181,7 @@ class Commit:
         return Receipt(
             operation=self.number,
             before=before,
-            after=Generation.of(after, self.number if kept else before.operation),
+            after=Generation.of(after, self.number if kept else 0),
             plan=f"{plan.planner}/{plan.form}",
             splices=self.journal.splices.summary.places,
             size_before=self._before.size,

@@ -34,9 +34,6 @@ _VECTOR_GROUP_SPLICES = 1 << 8
 LARGE_BYTES = 1 << 20
 WEIGHED_EVERY = 16
 
-# Of an open journal: the file holds the outcome; it waits to be synced, or for its place in the history.
-_MADE = frozenset({Standing.PLACED, Standing.CLOSED})
-
 State = tuple[int, int, int]
 """Inode, size and mtime of a file at one moment."""
 
@@ -83,7 +80,7 @@ def last(site: Site) -> tuple[int, int]:
         if site.volume.stat(site.journal) is not None:
             with closing(site.volume.open(site.journal)) as file:
                 journal = Journal.load(file)
-            if journal.progress.state in _MADE:
+            if journal.is_made(site.volume.boot_id()):
                 return int(journal.header["operation"]) if journal.plan["history"] else 0, journal.salt
     number = site.latest()
     return number, salt_at(site.volume, site.operation(number)) if number else 0
@@ -123,7 +120,8 @@ def operation(site: Site, number: int) -> Journal:
             except BaseException:
                 file.close()
                 raise
-            if path != site.journal or _stands(journal, number):
+            made = journal.header["operation"] == number and journal.is_made(site.volume.boot_id())
+            if path != site.journal or made:
                 return journal
             file.close()
     kept = site.operations()
@@ -133,11 +131,6 @@ def operation(site: Site, number: int) -> Journal:
         hint=f"Operations kept: {span}.",
         operation=number,
     )
-
-
-def _stands(journal: Journal, number: int) -> bool:
-    """Whether an open journal is that of operation ``number``, and in place."""
-    return journal.header["operation"] == number and journal.progress.state in _MADE
 
 
 def _operation(journal: Journal) -> Operation:
@@ -245,11 +238,11 @@ def _taken(block: Block, first: int, last: int, data: bytes) -> bytes:
 def retain(site: Site, count: int, size_bytes: int, *, waiting: int = 0) -> None:
     """Forgets the oldest operations beyond ``count`` or ``size_bytes``; the newest is always kept.
 
-    Args:
-        waiting: how many there are beside those that are closed.
-
     With ``count`` 0 nothing is left beside the file: an operation that is not recorded breaks the chain
     from those before it, and from an index, to the file as it is.
+
+    Args:
+        waiting: how many operations have still to join those that are closed; they count, too.
 
     Cost: sizes are asked for only after a large operation, and now and then: small ones can exceed the
         bytes allowed by a few MiB for a while.

@@ -207,6 +207,11 @@ class Journal:
                         raise damaged(self.file.path, f"it does not hold bytes {part.start}:{part.stop}")
                     yield self.covers.read(part)
 
+    def is_made(self, boot: str) -> bool:
+        """Whether the target holds the outcome: closed, or placed in this boot and only to be synced."""
+        state = self.progress.state
+        return state is State.CLOSED or (state is State.PLACED and self.header["boot"] == boot)
+
     def close(self) -> None:
         """Closes the file."""
         self.file.close()

@@ -111,7 +111,10 @@ _PLAN: Final[Mapping[str, Sound]] = {
 
 def header_of(payload: bytes) -> dict[str, Any]:
     """The header that a record holds."""
-    return record_of(payload, _HEADER, "header")
+    header = record_of(payload, _HEADER, "header")
+    if not _whole(0, _WORD)(header.get("follows", 0)):
+        raise ValueError("a header that nobody could have made")
+    return header
 
 
 def plan_of(payload: bytes) -> dict[str, Any]:

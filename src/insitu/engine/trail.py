@@ -25,7 +25,6 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any, Final, NamedTuple
 
-from insitu.core.records import State as Standing
 from insitu.engine.history import TIME_UNKNOWN, State, after_of, operation
 from insitu.engine.journal import Journal, salt_at
 from insitu.engine.layers import Joined, Layer, Overwritten, over
@@ -143,8 +142,10 @@ class Trail:
         journal = self._pending()
         if journal is not None:
             with closing(journal):
-                if view.through or journal.salt == view.salt:
-                    return journal.salt in (view.through, view.salt)
+                if view.through:
+                    return journal.salt == view.through
+                if journal.salt == view.salt:
+                    return self._is_made(journal)
                 if not _harmless(journal):
                     return False
         return not view.through and self._site.latest() == view.number and self._is_kept(view)
@@ -186,7 +187,7 @@ class Trail:
             view = self.view = self._over_closed(view, follows)
             if journal is not None and not view.swapped and not _harmless(journal):
                 number = _number(journal)
-                if self._is_placed(journal):
+                if self._is_made(journal):
                     if number == view.number + 1 and journal.salt != view.salt:
                         view = self.view = self._over(view, journal)
                         journal = None
@@ -194,7 +195,7 @@ class Trail:
                     return None
                 else:
                     through = Overwritten(journal)
-                    self._check_link(view, _before(journal))
+                    self._check_link(view, journal)
                     salt, journal = journal.salt, None
                     return view._replace(layers=(*view.layers, through), through=salt, settled=False)
         finally:
@@ -211,6 +212,8 @@ class Trail:
                 return None
             if view.layers and seen[0] < view.at[1]:
                 raise self._stale()
+            if view.at[2] == TIME_UNKNOWN and view.at[1] == seen[0]:
+                view = view._replace(at=(view.at[0], *seen))
         self.view = view._replace(seen=seen, settled=settled(seen[1], now_ns))
         return self.view
 
@@ -241,8 +244,10 @@ class Trail:
 
     def _is_kept(self, view: View) -> bool:
         """Whether the last operation of a view is there: no other that got its number."""
-        if view.number == 0 or view.salt == 0:
+        if view.salt == 0:
             return True
+        if view.number == 0:
+            return self._look() == view.at[1:]  # it has left no record, but its outcome
         site = self._site
         # In this order, for it may be closed between two looks.
         paths = site.operation(view.number), site.journal, site.operation(view.number)
@@ -254,26 +259,28 @@ class Trail:
         if number > self._pinned and (before[0] != self._inode or journal.plan["swaps"]):
             journal.close()
             return view._replace(number=number, salt=journal.salt, swapped=True)
-        self._check_link(view, before)
+        self._check_link(view, journal)
         if len(view.layers) >= LAYERS_MAX:
             raise self._expired(number)
-        if not journal.plan["history"]:
+        at, salt, recorded = after_of(journal), journal.salt, journal.plan["history"]
+        layers = over(view.layers, journal)
+        if not recorded:
             # Closing it leaves no record: what follows counts from the original on again.
             self._first, self._pinned, number = 1, 0, 0
-        at = after_of(journal)
         # Threads may read by this view before anybody has looked at the file again.
-        return view._replace(
-            seen=at[1:],
-            settled=False,
-            number=number,
-            at=at,
-            salt=journal.salt,
-            layers=over(view.layers, journal),
-        )
+        return view._replace(seen=at[1:], settled=False, number=number, at=at, salt=salt, layers=layers)
 
-    def _check_link(self, view: View, before: State) -> None:
-        """Refuses where something else happened between two operations than an append."""
+    def _check_link(self, view: View, journal: Journal) -> None:
+        """Refuses an operation that does not follow that of a view, or not with an append between at most."""
+        before, follows = _before(journal), journal.header.get("follows")
         inode, size, mtime_ns = view.at
+        if view.number == 0 and view.salt:
+            # Of an unrecorded operation, only the state it left tells what follows it.
+            if before != view.at:
+                raise self._expired(_number(journal))
+            return
+        if follows is not None and (view.salt or view.number == 0) and follows != view.salt:
+            raise self._expired(_number(journal))
         same = before[:2] == (inode, size) and mtime_ns in (before[2], TIME_UNKNOWN)
         if not (same or (before[0] == inode and before[1] > size)):
             raise self._stale()
@@ -298,16 +305,14 @@ class Trail:
             return None
         return journal
 
-    def _is_placed(self, journal: Journal) -> bool:
-        return journal.progress.state is Standing.CLOSED or (
-            journal.progress.state is Standing.PLACED
-            and journal.header["boot"] == self._site.volume.boot_id()
-        )
+    def _is_made(self, journal: Journal) -> bool:
+        return journal.is_made(self._site.volume.boot_id())
 
     def _expired(self, number: int) -> SnapshotExpiredError:
+        made = f"Operation {number}, made" if number else "What was done without undo"
         return SnapshotExpiredError(
-            f"Operation {number} of {self._site.path}, made since the version that is being read, is not "
-            "kept any more, so that version cannot be read any more.",
+            f"{made} since the version of {self._site.path} that is being read, is not kept (any more), so "
+            "that version cannot be read any more.",
             hint="Open the file again; a longer history (Policy.history) keeps versions for longer.",
             path=self._site.path,
             operation=number,

@@ -35,7 +35,8 @@ _FOLDER_FLAGS: Final = (
     getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 )
 _LIST_FLAGS: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
-_CREATING: Final = os.O_CREAT | getattr(os, "O_TMPFILE", 0)
+# Holds the bit of O_DIRECTORY, too.
+_UNNAMED: Final = getattr(os, "O_TMPFILE", os.O_CREAT)
 _NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
 _LINKS_MAX: Final = 40  # as the kernel: path_resolution(7)
 _RENAMED_TRIES: Final = 16  # then the component walk takes over, which no rename disturbs
@@ -189,7 +190,7 @@ class BeneathVolume(LocalVolume):
         return parts[len(self._at) :]
 
     def _opened(self, path: str, flags: int, mode: int) -> int:
-        mode = mode if flags & _CREATING else 0
+        mode = mode if flags & os.O_CREAT or flags & _UNNAMED == _UNNAMED else 0
         parts = _without_upwards(self._below(path))
         descriptor = self._opened_by_kernel(parts, flags, mode)
         if descriptor is not None:

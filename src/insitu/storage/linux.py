@@ -39,6 +39,9 @@ _UNNAMED: Final = os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC
 # What kernels and file systems without unnamed files answer: older ones take them for a folder to write to.
 _NO_UNNAMED: Final = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS}
 
+# Where a policy of the system denies links, or the kernel does not show the file: naming it at once may work.
+_NO_NAMING: Final = {errno.EPERM, errno.EACCES, errno.ENOENT}
+
 _COPY_CALL_BYTES: Final = 1 << 30  # below the kernel's limit of 2 GiB less a page; a whole number of blocks
 
 
@@ -266,6 +269,8 @@ class LinuxVolume(PortableVolume):
                     if folder is None:
                         os.close(at)
         except (OSError, ValueError) as error:
+            if getattr(error, "errno", 0) in _NO_NAMING:
+                raise unnamed_unsupported(file.path) from error
             raise failure(error, "create", file.path) from error
 
     def queue(self, path: str) -> Queue:

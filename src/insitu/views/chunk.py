@@ -83,6 +83,8 @@ class Chunk:
     def text(self, *, context: bool = False) -> str:
         """Its text; what is no text comes as surrogate escapes, so that it can be written back as it was.
 
+        Bytes behind the last whole code unit of UTF-16 or UTF-32 come as those of ASCII do.
+
         Args:
             context: with the header row and the read-only context around it.
         """
@@ -110,4 +112,6 @@ class Chunk:
         }
 
     def _decoded(self, span: Span) -> str:
-        return self._source.text.decode(self._source.read(span.start, span.size))
+        encoding, data = self._source.text, self._source.read(span.start, span.size)
+        whole = len(data) - len(data) % encoding.unit
+        return encoding.decode(data[:whole]) + data[whole:].decode("ascii", "surrogateescape")

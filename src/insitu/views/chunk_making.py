@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 # Chunks are made from reads of about so many bytes, unless one of them is longer.
 _READ_BYTES: Final = 1 << 20
 
-# What has no whole code unit is measured as bytes that may be no text.
+# What has no whole code unit is measured as bytes that are no text, for so a model gets them.
 _BYTES: Final = "ascii"
+_NO_TEXT: Final = b"\xff"
 
 # Makes a span of a pair, in a third of the time.
 _SPAN: Final = partial(tuple.__new__, Span)
@@ -95,12 +96,11 @@ class Maker:
             yield self._last_of_torn()
 
     def _last_of_torn(self) -> _Bounds:
-        """The bytes after the last whole code unit, which are no text: a chunk of their own."""
+        """The bytes after the last whole code unit, each of which is no text: a chunk of their own."""
         import numpy as np
 
         stop = np.full(1, self._source.size)
-        data = self._reader.read(self._source.size - self._torn, self._torn)
-        stretch = Tape(_BYTES).feed(data, last=True)
+        stretch = Tape(_BYTES).feed(_NO_TEXT * self._torn, last=True)
         measure = self._budget.measure
         shares = measure.sizes(stretch).of(np.full(1, stretch.low), np.full(1, stretch.high))
         return _Bounds(stop - self._torn, stop, -(-shares // measure.shares), np.full(1, False))

@@ -98,7 +98,7 @@ class Csv(CsvRows):
 
     def count(self, where: str | None = None, *, null_empty: bool = False) -> int:
         """How many rows a condition is true of; all rows without one."""
-        return count(self.source, self.dialect, where, null_empty=null_empty)
+        return count(self._whole, self.dialect, where, null_empty=null_empty)
 
     def filter(
         self, where: str | None = None, *, null_empty: bool = False, limit: int | None = None
@@ -106,7 +106,7 @@ class Csv(CsvRows):
         """Yields the rows that a condition is true of, in file order, lazily; the document may not change
         meanwhile."""
         header, dialect = self.header, self.dialect
-        for found in matching(self.source, dialect, where, null_empty=null_empty, limit=limit):
+        for found in matching(self._whole, dialect, where, null_empty=null_empty, limit=limit):
             at = 0
             for number, size in zip(
                 found.numbers.tolist(), (found.stops - found.starts).tolist(), strict=True

@@ -134,10 +134,11 @@ class Beside:
 
     Args:
         module: where the work is written that it will be asked for.
+        least_bytes: no companion for less, whatever pays elsewhere.
     """
 
-    def __init__(self, reader: Reader, module: str) -> None:
-        self._pays = pays(reader.size) and _held(reader)
+    def __init__(self, reader: Reader, module: str, least_bytes: float = 0) -> None:
+        self._pays = pays(reader.size) and reader.size >= least_bytes and _in_file(reader)
         self._modules = "numpy", module, local_volume.__module__
         self._companion: Companion[Span, Attempt[Any]] | None = None
 
@@ -153,20 +154,21 @@ class Beside:
             self._companion.end()
 
 
-def _held(reader: Reader) -> bool:
+def _in_file(reader: Reader) -> bool:
     """Whether the file has held what a reader shows all the time, for another process to read."""
-    if not isinstance(reader, Snapshot) or reader.settled:
-        return isinstance(reader, Snapshot)
-    return reader.generation.same_contents(reader.file.stat()) and reader.undisturbed
+    if not isinstance(reader, Snapshot):
+        return False
+    unchanged = reader.settled or reader.generation.same_contents(reader.file.stat())
+    return unchanged and reader.undisturbed
 
 
 @contextmanager
-def beside(source: Source, dialect: Dialect, module: str) -> Iterator[Beside]:
+def beside(source: Source, dialect: Dialect, module: str, *, least_bytes: float = 0) -> Iterator[Beside]:
     """Has a companion start while a scan is prepared; later, if at all, where the rows' index is kept.
 
     Arguments as ``Beside``.
     """
-    made = Beside(source.reader, module)
+    made = Beside(source.reader, module, least_bytes)
     try:
         if source.rows(dialect) is None:
             made.companion()
@@ -206,7 +208,7 @@ def scan_paired(
     worker = _Worker(work, reader)
     begun = Begun(START, 0)
     reported = time.monotonic()
-    pair = Pair(windows_of(span, work.window_bytes), worker.attempt, companion, lambda: _held(reader))
+    pair = Pair(windows_of(span, work.window_bytes), worker.attempt, companion, lambda: _in_file(reader))
     for window, attempt in pair.answers(cancel):
         if attempt.begun == begun.state and attempt.results is not None:
             results = attempt.results

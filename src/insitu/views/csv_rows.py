@@ -138,9 +138,13 @@ class CsvRows:
     @property
     def source(self) -> Source:
         """What conditions and mass edits of the current content read, and the index of its rows if kept."""
+        return Source(self._document, self._document.text, self._document.path, self._kept_rows)
+
+    @property
+    def _whole(self) -> Source:
+        """As ``source``, for a pass while nothing changes: of the file itself where nothing is pending."""
         document = self._document
-        reader = document if document.changed else document.base
-        return Source(reader, document.text, document.path, self._kept_rows)
+        return self.source._replace(reader=document if document.changed else document.base)
 
     def index(self, progress: Progress | None = None, cancel: Cancel | None = None) -> RowIndex:
         """The index of the rows, the header included; made if it is not there yet."""

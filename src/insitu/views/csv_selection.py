@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from insitu.core.protocols import Cancel, Progress
 from insitu.core.spans import Span
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from insitu.formats.csv_dialect import Dialect
 
 T = TypeVar("T")
+
+# In less, rows that are only looked at are found by threads before another process has started. Measured
+# with a condition that one row in ten fulfils: even at 120 MB, 4.5 s against 7 on 2 GB.
+PAIR_FROM_BYTES: Final = 512 << 20
 
 # A header is split for so many columns at first, and for twice as many until it has no more.
 _WIDTH_FIRST = 64
@@ -192,7 +198,7 @@ def matching(
     if limit is not None:
         yield from _first(limit, source, dialect, where, null_empty, progress, cancel)
         return
-    with beside(source, dialect, __name__) as other:
+    with _beside(source, dialect, where) as other:
         selection = Selection.of(source, dialect, where, null_empty=null_empty)
         work = _Writing(selection)
         passed = selection.scan_beside(
@@ -213,10 +219,15 @@ def count(
     cancel: Cancel | None = None,
 ) -> int:
     """How many data rows a condition is true of. Arguments, errors and cost as ``matching``."""
-    with beside(source, dialect, __name__) as other:
+    with _beside(source, dialect, where) as other:
         selection = Selection.of(source, dialect, where, null_empty=null_empty)
         work = _Counting(selection)
         return sum(selection.scan_beside(other, source, dialect, (), work, progress, cancel))
+
+
+def _beside(source: Source, dialect: Dialect, where: str | None) -> AbstractContextManager[Beside]:
+    """A companion for rows that are only looked at; none where all are wanted, which takes little work."""
+    return beside(source, dialect, __name__, least_bytes=math.inf if where is None else PAIR_FROM_BYTES)
 
 
 @dataclass(frozen=True, slots=True)

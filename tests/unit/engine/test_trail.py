@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import insitu
+from insitu.engine import commit
+from insitu.engine.recover import recover
 from insitu.engine.site import Site
-from insitu.errors import RequestError, SnapshotExpiredError, StaleError, UndoError
+from insitu.errors import RequestError, SnapshotExpiredError, StaleError, SyncError, UndoError
+from insitu.storage.base import File
 from insitu.storage.local import local_volume
 
 BASE = b"".join(b"line %05d\n" % number for number in range(3000))
@@ -215,3 +219,83 @@ def test_a_fast_commit_belongs_to_the_history_at_once(path: Path, history: int) 
         assert doc.generation.operation == 4
         check(doc, path.read_bytes())
     assert [operation.number for operation in insitu.history(path)] == kept
+
+
+Policy = insitu.Policy
+UNRECORDED = Policy(durability="fast", history=0)
+
+
+def expires(doc: insitu.Document) -> None:
+    with pytest.raises(SnapshotExpiredError):
+        doc.read(0, doc.size)
+
+
+@pytest.mark.parametrize("last", [Policy(history=2), Policy(history=1, durability="fast")])
+def test_a_number_used_again_does_not_follow_the_one_that_was_dropped(
+    path: Path, last: insitu.Policy
+) -> None:
+    """The history is dropped, and begun anew, past the number that a snapshot knows."""
+    edit(path, ("overwrite", 0, 1, b"1"))
+    edit(path, ("overwrite", 0, 1, b"2"))
+    with insitu.open(path, "r") as doc:
+        insitu.insert(path, 0, b"X" * 10, policy=Policy(history=0))
+        for number in range(3):
+            insitu.write(path, 50, 51, b"%d" % number, policy=Policy(history=2))
+        with insitu.open(path, policy=last) as writer:
+            writer[50:51] = b"Z"
+            writer.commit()
+            expires(doc)
+
+
+def test_commits_without_undo_between_two_that_a_snapshot_saw_are_noticed(path: Path) -> None:
+    with insitu.open(path, "r") as doc, insitu.open(path, policy=UNRECORDED) as writer:
+        for number in range(3):
+            writer[number * 9000 : number * 9000 + 1] = b"%d" % number
+            writer.commit()
+            if number == 0:
+                check(doc, BASE)
+        expires(doc)
+
+
+def test_a_commit_without_undo_takes_the_history_along_whenever_it_is_killed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(path, ("overwrite", 20_000, len(BASE), b""))
+    edit(path, ("overwrite", 0, 1, b"1"))
+    # What follows the note that the commit is placed does not happen.
+    monkeypatch.setattr(commit, "retain", lambda *_, **__: None)
+    with insitu.open(path, policy=UNRECORDED) as writer:
+        writer.insert(10, b"N" * 30)
+        writer.commit()
+        with insitu.open(path, "r") as doc:
+            content = path.read_bytes()
+            check(doc, content)
+            insitu.recover(path)
+            check(doc, content)
+        assert insitu.history(path) == []
+
+
+def test_a_commit_that_is_rolled_back_by_force_is_not_read_on(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site.of(local_volume(), str(path))
+    with insitu.open(path, policy=UNRECORDED) as writer:
+        writer[0:1] = b"1"
+        writer.commit()
+        with insitu.open(path, "r") as doc:
+            assert doc[:3] == b"1in"
+            with closing(site.open(write=True)) as file, monkeypatch.context() as patched:
+                sync = type(file).sync
+
+                def failing(self: File) -> None:
+                    if self.path == site.path:
+                        raise SyncError("The disk failed.")
+                    sync(self)
+
+                patched.setattr(type(file), "sync", failing)
+                with pytest.raises(SyncError):
+                    recover(site, file)
+            with closing(site.open(write=True)) as file:
+                assert recover(site, file, "undo").outcome == "old"
+            assert path.read_bytes() == BASE
+            expires(doc)

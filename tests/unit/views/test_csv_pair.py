@@ -20,6 +20,7 @@ from insitu.formats.csv_dialect import Dialect
 from insitu.formats.csv_scan import Rows
 from insitu.scan import pair
 from insitu.scan.companion import Companion
+from insitu.views import csv_selection
 from insitu.views.csv_mass import CsvDelete, CsvUpdate
 from insitu.views.csv_pair import RowWork, scan_paired
 from insitu.views.csv_scan import scan_rows
@@ -86,6 +87,7 @@ def rows(*, broken: int = -1) -> bytes:
 def paired(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Two processes for small files, in many small windows; returns what counts the companion's answers."""
     monkeypatch.setattr(pair, "PAIR_FROM_BYTES", 1)
+    monkeypatch.setattr(csv_selection, "PAIR_FROM_BYTES", 1)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
     monkeypatch.setattr(RowWork, "__init__", small_windows(RowWork.__init__))
     monkeypatch.setattr(Companion, "begin", waiting(Companion.begin))
@@ -257,7 +259,7 @@ def test_two_processes_find_the_rows_that_one_finds(
     path.write_bytes(rows())
     insitu.write(path, 0, 2, b"id")  # so that there is a history
     with insitu.open(path, "r") as doc:
-        source, dialect = doc.csv().source, Dialect()
+        source, dialect = Source(doc.base, doc.text, doc.path), Dialect()
         expected = [found._asdict() for found in matching(source, dialect, WHERE)]
         answered = request.getfixturevalue("paired")
         commits: list[int] = []
@@ -268,6 +270,7 @@ def test_two_processes_find_the_rows_that_one_finds(
                 commits.append(receipt.operation)
 
         assert count(source, dialect, WHERE) == sum(len(found["numbers"]) for found in expected) > 0
+        assert doc.csv().count(WHERE) == count(source, dialect, WHERE)
         answers = sum(answered)
         found = [one._asdict() for one in matching(source, dialect, WHERE, progress=commit)]
         for name in ("numbers", "starts", "stops"):
