@@ -250,12 +250,16 @@ def retain(site: Site, count: int, size_bytes: int, *, waiting: int = 0) -> None
     if count == 0:
         site.volume.remove(site.line_index)
         site.volume.remove(site.row_index)
-    numbers = site.operations()
-    kept = min(max(count - waiting, 0), _within(site, numbers, size_bytes))
-    for old in numbers[: max(0, len(numbers) - kept)]:
-        site.volume.remove(site.operation(old))
+    forget_operations(site, min(max(count - waiting, 0), _within(site, site.operations(), size_bytes)))
     if count == 0:
         site.tidy()
+
+
+def forget_operations(site: Site, kept: int = 0) -> None:
+    """Forgets all closed operations but so many of the newest."""
+    numbers = site.operations()
+    for old in numbers[: max(0, len(numbers) - kept)]:
+        site.volume.remove(site.operation(old))
 
 
 def _within(site: Site, numbers: list[int], size_bytes: int) -> int:

@@ -28,7 +28,7 @@ from insitu.core.spans import Span
 from insitu.core.steps import Collapse, Insert, Place
 from insitu.engine.draft_log import forget
 from insitu.engine.execute import Executor
-from insitu.engine.history import retain
+from insitu.engine.history import forget_operations
 from insitu.engine.journal import Journal
 from insitu.engine.medium import blaming_the_medium
 from insitu.engine.replan import checked_plan
@@ -264,7 +264,7 @@ def _archive(site: Site, journal: Journal) -> None:
     if journal.plan["history"]:
         site.volume.rename(site.journal, site.operation(int(journal.header["operation"])))
     else:
-        retain(site, 0, 0)  # before the journal goes: what lies before an unrecorded operation leads nowhere
+        forget_operations(site)  # before the journal goes, whose operation breaks the chain from them
         site.volume.remove(site.journal)
         site.tidy()
 
