@@ -8,6 +8,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Some thousand processes are started: each would compile all of insitu, which takes as long as its work.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # No deadlines: shared machines are slow by turns. Every profile prints the blob that replays a failure.
 _SLOW_MACHINE = [HealthCheck.too_slow]
 settings.register_profile("dev", deadline=None, print_blob=True, suppress_health_check=_SLOW_MACHINE)
