@@ -17,6 +17,9 @@ from insitu.storage.local import local_volume
 from tests.forks import FORKS
 
 MARK = "user.insitu.pending"
+_PATIENCE = 20
+"""A moment is waited for so many times as long as the whole takes."""
+
 Landed = Literal["before", "preparing", "pending", "after"]
 """Where a kill struck: nothing begun, up to the commit point, from there to the end, all done."""
 
@@ -40,7 +43,9 @@ class Moment:
         if since != "start":
             share = 0.6
             names = self._seen[since]
-            while not any(map(os.path.lexists, names)) and process.is_alive():
+            # A server lives on when the moment was missed: it is there for milliseconds.
+            until = time.monotonic() + _PATIENCE * self._full_s
+            while not any(map(os.path.lexists, names)) and process.is_alive() and time.monotonic() < until:
                 os.sched_yield()  # to the process that is to get there
         # The moments just behind what was seen are as many as all the later ones together.
         time.sleep(self._full_s * share * self._chance.random() ** 2)
