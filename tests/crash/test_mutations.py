@@ -6,6 +6,8 @@ the mutations that the table calls redundant, with the reason.
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.crash import draft_mutations, planted, together_mutations, together_probes
@@ -28,6 +30,12 @@ def _marks(probe: Probe) -> tuple[pytest.MarkDecorator, ...]:
     planted_by_hand = probe.__module__ == planted.__name__ and probe is not planted.damaged_bytes
     quick = planted_by_hand or probe in QUICK
     return () if quick else (pytest.mark.slow,)
+
+
+@pytest.fixture(autouse=True)
+def one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Journals are as long in every run, so that samples of crash states are the same."""
+    monkeypatch.setattr(time, "time", lambda: 1.5)
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=str)

@@ -80,7 +80,7 @@ class Commit:
             "operation": self.number,
             "kind": kind,
             "of": of,
-            "follows": follows,
+            "follows": f"{follows:016x}",
             "identity": target.identity(),
             "before": {
                 "size": self._before.size,

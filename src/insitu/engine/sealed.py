@@ -27,7 +27,9 @@ ID: Final = re.compile(r"[0-9a-f]{32}")
 """The id of a super-journal, which is a part of its name."""
 
 _SALT: Final = re.compile(r"[0-9a-f]{16}")
-"""The id of a draft."""
+"""The id of a draft, and of the journal that another one follows."""
+
+_NO_SALT: Final = "0" * 16
 
 # Sums of two offsets stay within the 64 bits of a column.
 _OFFSET_MAX: Final = 1 << 62
@@ -112,7 +114,8 @@ _PLAN: Final[Mapping[str, Sound]] = {
 def header_of(payload: bytes) -> dict[str, Any]:
     """The header that a record holds."""
     header = record_of(payload, _HEADER, "header")
-    if not _whole(0, _WORD)(header.get("follows", 0)):
+    follows = header.get("follows", _NO_SALT)
+    if not (isinstance(follows, str) and _SALT.fullmatch(follows)):
         raise ValueError("a header that nobody could have made")
     return header
 

@@ -279,7 +279,8 @@ class Trail:
             if before != view.at:
                 raise self._expired(_number(journal))
             return
-        if follows is not None and (view.salt or view.number == 0) and follows != view.salt:
+        known = follows is not None and (view.salt or view.number == 0)
+        if known and follows != f"{view.salt:016x}":
             raise self._expired(_number(journal))
         same = before[:2] == (inode, size) and mtime_ns in (before[2], TIME_UNKNOWN)
         if not (same or (before[0] == inode and before[1] > size)):
