@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Final
 
 from insitu.core.facts import Facts
-from insitu.errors import MissingFileError, RecoveryNeededError
+from insitu.errors import ExistingFileError, MissingFileError, RecoveryNeededError
 from insitu.storage.base import File, Stat, Volume
 
 FOLDER: Final = ".insitu"
@@ -164,10 +165,12 @@ class Site:
         fresh = volume.stat(parent) is None
         volume.make_folder(parent, target)
         if fresh and self.beside:
-            # So that version control leaves journals alone.
-            rules = volume.open(os.path.join(parent, ".gitignore"), write=True, create=True)
-            rules.write(0, b"*\n")
-            rules.close()
+            # So that version control leaves journals alone; a commit to another file may be there first.
+            with (
+                suppress(ExistingFileError),
+                closing(volume.open(os.path.join(parent, ".gitignore"), write=True, create=True)) as rules,
+            ):
+                rules.write(0, b"*\n")
         volume.make_folder(self.state, target)
         volume.sync_folder(parent)
         if fresh:

@@ -9,6 +9,7 @@ import pytest
 
 from insitu.engine.site import Site
 from insitu.errors import MissingFileError, RecoveryNeededError
+from insitu.storage.base import Stat
 from insitu.storage.linux import LinuxVolume
 
 
@@ -73,6 +74,24 @@ def test_preparing_makes_the_folder_and_tells_version_control(path: Path) -> Non
     assert (path.parent / ".insitu" / ".gitignore").read_bytes() == b"*\n"
     site.prepare(site.status())
     assert site.trusted(site.status())
+
+
+def test_two_files_of_one_folder_are_prepared_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = path.with_name("other.csv")
+    other.touch()
+    made = LinuxVolume.make_folder
+
+    def overtaken(volume: LinuxVolume, folder: str, like: Stat) -> None:
+        made(volume, folder, like)
+        if folder == str(path.parent / ".insitu"):
+            monkeypatch.undo()
+            prepared(other)
+            (path.parent / ".insitu" / ".gitignore").write_bytes(b"*\n")
+
+    monkeypatch.setattr(LinuxVolume, "make_folder", overtaken)
+    site = prepared(path)
+    assert site.trusted(site.status())
+    assert (path.parent / ".insitu" / ".gitignore").read_bytes() == b"*\n"
 
 
 def test_the_folder_is_as_readable_as_the_file_and_writable_by_its_owner_alone(path: Path) -> None:
